@@ -1,0 +1,82 @@
+"""imgd: a photo-analysis daemon. This module is the plugin author's API; names load on first use."""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from imgd.analyzer import Analyzer, ImageFormat, QueryEncoder
+    from imgd.domain import (
+        Device,
+        Failure,
+        Finding,
+        Needs,
+        PhotoInput,
+        Region,
+        Sidecar,
+        Tag,
+        Text,
+        Vector,
+    )
+    from imgd.errors import ImgdError, ModelMissingError
+    from imgd.hookspecs import hookimpl
+    from imgd.model import Model, ModelFile
+
+__version__ = "0.1.0"
+
+API_VERSION: Final = 1
+"""Raised when a plugin that kept the contract would have to change."""
+
+_HOMES: Final = {
+    "Analyzer": "analyzer",
+    "ImageFormat": "analyzer",
+    "QueryEncoder": "analyzer",
+    "Device": "domain",
+    "Failure": "domain",
+    "Finding": "domain",
+    "Needs": "domain",
+    "PhotoInput": "domain",
+    "Region": "domain",
+    "Sidecar": "domain",
+    "Tag": "domain",
+    "Text": "domain",
+    "Vector": "domain",
+    "ImgdError": "errors",
+    "ModelMissingError": "errors",
+    "hookimpl": "hookspecs",
+    "Model": "model",
+    "ModelFile": "model",
+}
+
+__all__ = [
+    "API_VERSION",
+    "Analyzer",
+    "Device",
+    "Failure",
+    "Finding",
+    "ImageFormat",
+    "ImgdError",
+    "Model",
+    "ModelFile",
+    "ModelMissingError",
+    "Needs",
+    "PhotoInput",
+    "QueryEncoder",
+    "Region",
+    "Sidecar",
+    "Tag",
+    "Text",
+    "Vector",
+    "__version__",
+    "hookimpl",
+]
+
+
+def __getattr__(name: str) -> object:
+    home = _HOMES.get(name)
+    if home is None:
+        raise AttributeError(f"module 'imgd' has no attribute {name!r}")
+    value = getattr(importlib.import_module(f"imgd.{home}"), name)
+    globals()[name] = value
+    return value

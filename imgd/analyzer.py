@@ -1,0 +1,111 @@
+"""The base classes of the three things a plugin can bring: an analyzer, a query encoder, an image format."""
+
+from __future__ import annotations
+
+import abc
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
+
+from imgd.domain import Device, Failure, Finding, Needs, PhotoInput
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+SettingsT = TypeVar("SettingsT")
+
+
+class Analyzer(abc.ABC, Generic[SettingsT]):
+    """Turns decoded photos into findings.
+
+    The class is a declaration: the main process reads its attributes and never makes an instance.
+    Instances are made in a decode worker (`device = Device.CPU`) or in a lane (`Device.MODEL`), where
+    `load` runs once before the first `analyze` and `close` once at the end. Heavy imports belong in `load`.
+    """
+
+    name: ClassVar[str]
+    """Unique, lower case, as in `[analyzers.NAME]` of imgd.toml."""
+    version: ClassVar[str]
+    """Change it when findings change: every photo is then analyzed again, at low priority."""
+    needs: ClassVar[Needs] = Needs()
+    device: ClassVar[Device] = Device.CPU
+    batch_size: ClassVar[int] = 1
+    """The most photos one call receives; smaller batches come when no more photos are there."""
+    memory_mb: ClassVar[int] = 0
+    """What the loaded analyzer takes in its lane, weights and one batch together."""
+    after: ClassVar[tuple[str, ...]] = ()
+    """Analyzers whose findings of the same photo this one reads."""
+    facts: ClassVar[Mapping[str, type]] = {}
+    """Facts that searches can filter by: key -> float, int, str or bool. Other facts are kept and shown."""
+    requires: ClassVar[tuple[str, ...]] = ()
+    """Names of catalogue models; the analyzer is `waiting for model` until all are in the model store."""
+    reads_sidecars: ClassVar[bool] = False
+    """Whether a sidecar that is added or edited makes this analyzer's finding stale."""
+    settings_type: ClassVar[type | None] = None
+    """A frozen dataclass with defaults: the schema of `[analyzers.NAME]`."""
+    code_settings: ClassVar[frozenset[str]] = frozenset()
+    """Names of settings that do not change findings (thread counts, say): they do not make them stale."""
+
+    def __init__(self, settings: SettingsT, model_dirs: Mapping[str, Path]) -> None:
+        self.settings = settings
+        self.model_dirs = model_dirs
+
+    def load(self, device: str) -> None:
+        """Import what is heavy and load weights. `device` is `cpu`, `cuda:0`, ..."""
+
+    @abc.abstractmethod
+    def analyze(self, photos: Sequence[PhotoInput]) -> Sequence[Finding | Failure]:
+        """One Finding or Failure a photo, in the same order.
+
+        An exception counts against every photo of the batch; return a Failure for one that cannot be analyzed.
+        """
+
+    def close(self) -> None:
+        """Free what `load` took."""
+
+
+class QueryEncoder(abc.ABC, Generic[SettingsT]):
+    """Turns a query into a vector of a space; runs in the encoder process, never in the main one."""
+
+    name: ClassVar[str]
+    space: ClassVar[str]
+    """The space of the vectors it makes: one that an analyzer fills."""
+    dimensions: ClassVar[int]
+    requires: ClassVar[tuple[str, ...]] = ()
+    background_texts: ClassVar[Sequence[str]] = ()
+    """Everyday things a photo could show. Their similarities to a library are the background against which
+    the space's cut-off is calibrated, so that a query that nothing matches returns nothing."""
+    analyzer: ClassVar[str] = ""
+    """Whose settings (`[analyzers.NAME]`) the encoder is given; empty for none."""
+
+    def __init__(self, settings: SettingsT, model_dirs: Mapping[str, Path]) -> None:
+        self.settings = settings
+        self.model_dirs = model_dirs
+
+    def load(self, device: str) -> None:
+        """Import what is heavy and load weights."""
+
+    @abc.abstractmethod
+    def encode_texts(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
+        """(len(texts), dimensions), float32, each row L2-normalised."""
+
+    def close(self) -> None:
+        """Free what `load` took."""
+
+
+class ImageFormat(abc.ABC):
+    """A file format that imgd can decode. Instances are made in decode workers; heavy imports belong in `decode`."""
+
+    name: ClassVar[str]
+    """Lower case, as `type:NAME` in a query: `jpeg`, `heic`, `raw`."""
+    extensions: ClassVar[tuple[str, ...]]
+    """Lower case, with the dot. They decide which files of a root count as photos, not how they are decoded."""
+
+    @abc.abstractmethod
+    def matches(self, head: bytes) -> bool:
+        """Whether a file that begins with `head` (up to 4 KiB) is of this format, by content."""
+
+    @abc.abstractmethod
+    def decode(self, data: bytes, edge_px: int) -> Any:
+        """Pixels with a longest edge of at least min(edge_px, original), as an `imgd.decode` Picture."""

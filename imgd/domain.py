@@ -1,0 +1,273 @@
+"""The values that cross floors: frozen, typed, with units in their names.
+
+Words are those of docs/glossary.md. Whatever leaves or enters a process of imgd (worker, lane, encoder,
+client) is one of these, or is made of them.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, TypeAlias
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+FactValue: TypeAlias = bool | int | float | str | list["FactValue"] | dict[str, "FactValue"] | None
+"""What a fact may hold: JSON. A filterable fact (declared in `Analyzer.facts`) is a scalar."""
+
+
+class Device(enum.StrEnum):
+    """Where an analyzer runs."""
+
+    CPU = "cpu"
+    """Inline, in the decode worker, where the pixels are hot in cache."""
+    MODEL = "model"
+    """In a lane, in batches, beside other models."""
+
+
+class RootState(enum.StrEnum):
+    """Whether a root's photos can be reached now."""
+
+    ONLINE = "online"
+    OFFLINE = "offline"
+
+
+class PhotoState(enum.StrEnum):
+    """Whether a photo's file was there when its folder was last seen."""
+
+    PRESENT = "present"
+    MISSING = "missing"
+
+
+class Priority(enum.IntEnum):
+    """How soon a job is done; lower is sooner."""
+
+    EVENT = 10
+    """A file that a person has just added, changed or asked for."""
+    SCAN = 20
+    """A file that a scan found."""
+    REANALYSIS = 30
+    """A photo that has a finding already, of an older version."""
+
+
+class JobState(enum.StrEnum):
+    """The queue holds only owed and failed jobs; a finished job is a finding."""
+
+    OWED = "owed"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Needs:
+    """What an analyzer needs of a photo.
+
+    `edge`: longest edge in pixels; the analyzer receives exactly min(edge, original), never upscaled.
+    0 means no pixels at all: only the file's metadata.
+    """
+
+    edge: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Tag:
+    """A word or short phrase that an analyzer says applies to a photo; `score` from 0 to 1."""
+
+    label: str
+    score: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """Text of or about a photo. `kind` is the field it is searched in: `caption`, `text` (in the picture),
+    `keyword`, `place`, `camera`, or another word for anything else."""
+
+    kind: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Region:
+    """A box in the upright photo. `box` is (left, top, width, height), each a fraction 0..1 of the photo."""
+
+    kind: str
+    box: tuple[float, float, float, float]
+    label: str = ""
+    score: float = 1.0
+    landmarks: tuple[tuple[float, float], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Vector:
+    """A point of a vector space: `values` of shape (d,), float; stored as float16, L2-normalised.
+
+    `region` is the position, in the finding's `regions`, of the region the vector describes.
+    """
+
+    space: str
+    values: npt.NDArray[np.floating]
+    region: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What one analyzer version says of one photo."""
+
+    facts: Mapping[str, FactValue] = field(default_factory=dict)
+    texts: Sequence[Text] = ()
+    tags: Sequence[Tag] = ()
+    regions: Sequence[Region] = ()
+    vectors: Sequence[Vector] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why an analyzer could say nothing of one photo; returned in place of its Finding."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Sidecar:
+    """A file beside a photo that describes it (`IMG_1.xmp`, `IMG_1.CR2.xmp`)."""
+
+    name: str
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class PhotoInput:
+    """One photo as an analyzer receives it.
+
+    `pixels`: (height, width, 3) uint8 sRGB, upright, longest edge exactly min(needs.edge, original);
+    None where the analyzer's edge is 0. Read-only: analyzers of one size share the array.
+    `data`: the whole file, for analyzers that run inline and need its metadata; empty in a lane.
+    `width`, `height`: of the full upright photo, in pixels; 0 where no pixel was decoded and the header
+    does not tell.
+    `findings`: of the analyzers named in `after`, by analyzer name.
+    """
+
+    photo_id: int
+    path: str
+    format: str
+    width: int
+    height: int
+    pixels: npt.NDArray[np.uint8] | None = None
+    data: bytes = b""
+    sidecars: tuple[Sidecar, ...] = ()
+    findings: Mapping[str, Finding] = field(default_factory=dict)
+
+    @property
+    def image(self) -> npt.NDArray[np.uint8]:
+        """`pixels`, for an analyzer that declared an edge and so always has them."""
+        if self.pixels is None:
+            raise ValueError("this analyzer declared Needs(edge=0): it receives no pixels")
+        return self.pixels
+
+
+@dataclass(frozen=True, slots=True)
+class StoredVector:
+    """A vector ready to be stored: `data` is float16, L2-normalised, in native byte order."""
+
+    space: str
+    data: bytes
+    region: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StoredFinding:
+    """A checked finding in plain values, as it travels from a worker or a lane to the store.
+
+    `filterable`: the declared facts, as (key, number, text) with one of the two set.
+    """
+
+    facts: dict[str, FactValue] = field(default_factory=dict)
+    filterable: list[tuple[str, float | None, str | None]] = field(default_factory=list)
+    texts: list[Text] = field(default_factory=list)
+    tags: list[Tag] = field(default_factory=list)
+    regions: list[Region] = field(default_factory=list)
+    vectors: list[StoredVector] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class FileStat:
+    """What identifies one state of a file. `inode` and `device` as signed 64-bit numbers."""
+
+    size_bytes: int
+    mtime_ns: int
+    device: int
+    inode: int
+
+
+@dataclass(frozen=True, slots=True)
+class SeenFile:
+    """A file as a scan or an event saw it: `folder` relative to its root (b"" is the root itself)."""
+
+    folder: bytes
+    name: bytes
+    stat: FileStat
+
+
+@dataclass(frozen=True, slots=True)
+class DecodeReport:
+    """What the one open and decode of a photo showed.
+
+    `route`: the step of the decode ladder that was taken (`metadata`, `preview`, `dct 1/4`, `half`, `full`).
+    `damage`: why the photo counts as damaged although its pixels served, or "".
+    """
+
+    stat: FileStat
+    fingerprint: bytes
+    format: str
+    width: int
+    height: int
+    route: str
+    damage: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class OwedJob:
+    """One analyzer's owed finding, as the scheduler claims it."""
+
+    analyzer_id: int
+    priority: int
+    attempts: int
+
+
+@dataclass(frozen=True, slots=True)
+class OwedPhoto:
+    """A photo with all the jobs it owes."""
+
+    photo_id: int
+    revision: int
+    path: bytes  # absolute
+    stat: FileStat
+    sidecars: tuple[bytes, ...]  # names, in the photo's own folder
+    jobs: tuple[OwedJob, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How one job of one photo revision ended: a finding, or a failure with its reason.
+
+    `retry_in_s`: for a failure that may pass by itself, when to try again; None means not before the file
+    changes or `imgctl retry`.
+    """
+
+    photo_id: int
+    analyzer_id: int
+    revision: int
+    finding: StoredFinding | None = None
+    reason: str = ""
+    retry_in_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Decoded:
+    """What the store learns of the photo itself when its jobs' outcomes are committed."""
+
+    photo_id: int
+    revision: int
+    report: DecodeReport

@@ -1,0 +1,18 @@
+"""The change sequence: the number by which indexes know what they have not covered yet."""
+
+from __future__ import annotations
+
+import sqlite3
+
+
+def next_change_seq(connection: sqlite3.Connection) -> int:
+    """Take the next number, for all changes of the transaction that `connection` is in."""
+    row = connection.execute(
+        "UPDATE counters SET value = value + 1 WHERE name = 'change_seq' RETURNING value"
+    ).fetchone()
+    return int(row[0])
+
+
+def newest_change_seq(connection: sqlite3.Connection) -> int:
+    """The number of the newest committed change; an index whose manifest covers it is clean."""
+    return int(connection.execute("SELECT value FROM counters WHERE name = 'change_seq'").fetchone()[0])

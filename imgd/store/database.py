@@ -1,0 +1,165 @@
+"""One SQLite file: a single write thread that owns the write connection, and readers of their own."""
+
+from __future__ import annotations
+
+import errno
+import os
+import queue
+import sqlite3
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TypeAlias, TypeVar
+
+from imgd.errors import DiskFullError, StoreDamagedError, StoreError
+from imgd.store.migrate import Migration, migrate
+
+T = TypeVar("T")
+Work: TypeAlias = Callable[[sqlite3.Connection], T]
+
+_BUSY_TIMEOUT_S = 30.0
+_IDLE_READERS = 4
+_WAL_LIMIT_BYTES = 64 << 20
+
+
+class Database:
+    """A WAL database. `write` runs work in the write thread, each piece in a transaction of its own;
+    `read` lends a read-only connection.
+    """
+
+    def __init__(self, path: Path, steps: list[Migration]) -> None:
+        """Open `path` (made with mode 0600 where it is not there) and bring it to the newest schema.
+
+        Raises:
+            StoreError: as `migrate`, or when the file is damaged or cannot be opened.
+        """
+        self.path = path
+        self._work: queue.SimpleQueue[tuple[Work[object], Future[object]] | None] = queue.SimpleQueue()
+        self._readers: queue.LifoQueue[sqlite3.Connection] = queue.LifoQueue(_IDLE_READERS)
+        self._closed = False
+        with _named_errors(path):
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+            self._writer = self._connect()
+            self._writer.execute("PRAGMA journal_mode = WAL")
+            self._writer.execute("PRAGMA synchronous = NORMAL")
+            self._writer.execute(f"PRAGMA journal_size_limit = {_WAL_LIMIT_BYTES}")
+            migrate(self._writer, steps)
+        self._thread = threading.Thread(target=self._run_writes, name=f"write {path.name}", daemon=True)
+        self._thread.start()
+
+    def write(self, work: Work[T]) -> Future[T]:
+        """Run `work(connection)` in the write thread inside BEGIN IMMEDIATE ... COMMIT.
+
+        The future is done after the commit; any exception rolls back and is the future's.
+        """
+        future: Future[T] = Future()
+        if self._closed:
+            future.set_exception(StoreError(f"{self.path} is closed"))
+        else:
+            self._work.put((work, future))  # type: ignore[arg-type]
+        return future
+
+    @contextmanager
+    def read(self) -> Iterator[sqlite3.Connection]:
+        """A connection that cannot write, in autocommit: each statement sees the newest commit."""
+        try:
+            connection = self._readers.get_nowait()
+        except queue.Empty:
+            connection = self._connect()
+            connection.execute("PRAGMA query_only = ON")
+        try:
+            with _named_errors(self.path):
+                yield connection
+        finally:
+            if connection.in_transaction:
+                connection.rollback()
+            try:
+                if self._closed:
+                    raise queue.Full
+                self._readers.put_nowait(connection)
+            except queue.Full:
+                connection.close()
+
+    @contextmanager
+    def snapshot(self) -> Iterator[sqlite3.Connection]:
+        """As `read`, in one read transaction: all statements see one state. Keep it short: it pins the WAL."""
+        with self.read() as connection:
+            connection.execute("BEGIN")
+            yield connection
+
+    def close(self) -> None:
+        """Finish the writes that were asked for, then close every connection."""
+        if self._closed:
+            return
+        self._closed = True
+        self._work.put(None)
+        self._thread.join()
+        while not self._readers.empty():
+            self._readers.get_nowait().close()
+        self._writer.close()
+
+    def _connect(self) -> sqlite3.Connection:
+        connection = sqlite3.connect(
+            self.path,
+            timeout=_BUSY_TIMEOUT_S,
+            isolation_level=None,
+            check_same_thread=False,
+            cached_statements=256,
+        )
+        connection.execute("PRAGMA foreign_keys = ON")
+        connection.execute("PRAGMA temp_store = MEMORY")
+        connection.execute("PRAGMA mmap_size = 268435456")
+        return connection
+
+    def _run_writes(self) -> None:
+        while (item := self._work.get()) is not None:
+            work, future = item
+            if not future.set_running_or_notify_cancel():
+                continue
+            try:
+                result = self._transact(work)
+            except BaseException as error:  # noqa: BLE001 - whoever waits for the future must see it
+                future.set_exception(error)
+            else:
+                future.set_result(result)
+
+    def _transact(self, work: Work[T]) -> T:
+        with _named_errors(self.path):
+            self._writer.execute("BEGIN IMMEDIATE")
+            try:
+                result = work(self._writer)
+                self._writer.execute("COMMIT")
+            except BaseException:
+                if self._writer.in_transaction:
+                    self._writer.execute("ROLLBACK")
+                raise
+            return result
+
+
+@contextmanager
+def _named_errors(path: Path) -> Iterator[None]:
+    """sqlite3's errors as imgd's, where a person can do something about them."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+        if code == sqlite3.SQLITE_FULL:
+            raise DiskFullError(f"no room to write {path}") from error
+        if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
+            raise StoreDamagedError(f"{path}: {error}") from error
+        if code in (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_IOERR):
+            raise StoreError(
+                f"{path}: {error}", hint="Check the permissions, the disk, and whether the filesystem is writable."
+            ) from error
+        raise
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise DiskFullError(f"no room to write {path}") from error
+        if error.errno in (errno.EACCES, errno.EROFS, errno.ENOTDIR, errno.EISDIR):
+            raise StoreError(
+                f"{path}: {error.strerror}", hint="Check its permissions, or set `paths.state_dir`."
+            ) from error
+        raise

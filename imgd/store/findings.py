@@ -1,0 +1,169 @@
+"""Committing what was found: findings, finished jobs and the change number of a batch, in one transaction."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+from imgd.domain import Decoded, Outcome, StoredFinding
+from imgd.store.changes import next_change_seq
+from imgd.store.statements import load_statements
+
+_SQL = load_statements("imgd.store", "findings")
+_JOBS = load_statements("imgd.store", "jobs")
+
+METADATA_ANALYZER = "metadata"
+"""The analyzer whose facts also fill the `metadata` table, where filters look."""
+
+_METADATA_COLUMNS = (
+    "taken_at", "taken_offset_s", "camera_make", "camera_model", "lens", "iso", "aperture", "shutter_s", "focal_mm",
+    "orientation", "rating", "lat", "lon", "altitude_m", "city", "region", "country", "country_code",
+)  # fmt: skip
+_FORGET = ("forget_facts", "forget_texts", "forget_tags", "forget_regions", "forget_vectors")
+
+
+@dataclass(frozen=True, slots=True)
+class Committed:
+    """What a commit did: the outcomes that counted, and how many were of an older revision and dropped."""
+
+    counted: tuple[Outcome, ...]
+    dropped: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """An outcome that counts and has a finding."""
+
+    photo_id: int
+    analyzer_id: int
+    analyzer: str
+    generation: int
+    revision: int
+    finding: StoredFinding
+
+
+def commit(
+    connection: sqlite3.Connection, decoded: Sequence[Decoded], outcomes: Sequence[Outcome], now: float
+) -> Committed:
+    """Store a batch. Whatever is of an older revision than its photo is now is dropped; its job stays owed."""
+    photo_ids = json.dumps(sorted({each.photo_id for each in (*decoded, *outcomes)}))
+    revisions = dict(connection.execute(_SQL["revisions"], (photo_ids,)).fetchall())
+    counted = tuple(each for each in outcomes if revisions.get(each.photo_id) == each.revision)
+    _update_photos(connection, [each for each in decoded if revisions.get(each.photo_id) == each.revision])
+    analyzers = {row[0]: row[1:] for row in connection.execute(_SQL["generations"])}
+    found = [
+        _Found(each.photo_id, each.analyzer_id, *analyzers[each.analyzer_id], each.revision, each.finding)
+        for each in counted
+        if each.finding is not None
+    ]
+    if found:
+        change_seq = next_change_seq(connection)
+        _forget_old(connection, found, photo_ids)
+        _put(connection, found, now)
+        connection.executemany(
+            _SQL["touch_photo"], [(change_seq, id_) for id_ in {each.photo_id for each in found}]
+        )
+        connection.executemany(_JOBS["finish"], [(each.photo_id, each.analyzer_id) for each in found])
+    _fail(connection, [each for each in counted if each.finding is None], now)
+    return Committed(counted, len(outcomes) - len(counted))
+
+
+def _update_photos(connection: sqlite3.Connection, decoded: Sequence[Decoded]) -> None:
+    """Sizes of 0 and the route `metadata` say that nothing was decoded: what is known stays."""
+    connection.executemany(
+        _SQL["update_photo"],
+        [
+            (
+                each.report.fingerprint,
+                each.report.format,
+                each.report.width or None,
+                each.report.height or None,
+                None if each.report.route == "metadata" else each.report.route,
+                each.report.damage,
+                each.photo_id,
+            )
+            for each in decoded
+        ],
+    )
+
+
+def _forget_old(connection: sqlite3.Connection, found: Sequence[_Found], photo_ids: str) -> None:
+    existing = set(connection.execute(_SQL["existing"], (photo_ids,)).fetchall())
+    replaced = [pair for each in found if (pair := (each.photo_id, each.analyzer_id)) in existing]
+    if replaced:
+        for statement in _FORGET:
+            connection.executemany(_SQL[statement], replaced)
+
+
+def _put(connection: sqlite3.Connection, found: Sequence[_Found], now: float) -> None:
+    connection.executemany(
+        _SQL["put_finding"],
+        [
+            (each.photo_id, each.analyzer_id, each.generation, each.revision, now, json.dumps(each.finding.facts))
+            for each in found
+        ],
+    )
+    connection.executemany(_SQL["put_fact"], _rows(found, lambda f: f.filterable))
+    connection.executemany(
+        _SQL["put_text"], _rows(found, lambda f: [(n, t.kind, t.text) for n, t in enumerate(f.texts)])
+    )
+    labels = {tag.label for each in found for tag in each.finding.tags}
+    connection.execute(_SQL["put_label"], (json.dumps(sorted(labels)),))
+    connection.executemany(_SQL["put_tag"], _rows(found, lambda f: [(tag.score, tag.label) for tag in f.tags]))
+    connection.executemany(
+        _SQL["put_region"],
+        _rows(
+            found,
+            lambda f: [
+                (n, region.kind, region.label, region.score, *region.box, json.dumps(region.landmarks))
+                for n, region in enumerate(f.regions)
+            ],
+        ),
+    )
+    _put_vectors(connection, found)
+    connection.executemany(
+        _SQL["put_metadata"],
+        [
+            (each.photo_id, *(each.finding.facts.get(column) for column in _METADATA_COLUMNS))
+            for each in found
+            if each.analyzer == METADATA_ANALYZER
+        ],
+    )
+
+
+def _put_vectors(connection: sqlite3.Connection, found: Sequence[_Found]) -> None:
+    spaces = {vector.space: len(vector.data) // 2 for each in found for vector in each.finding.vectors}
+    connection.executemany(_SQL["put_space"], spaces.items())
+    connection.executemany(
+        _SQL["put_vector"],
+        [
+            (each.photo_id, each.analyzer_id, vector.region, each.generation, vector.data, vector.space)
+            for each in found
+            for vector in each.finding.vectors
+        ],
+    )
+
+
+def _fail(connection: sqlite3.Connection, failures: Sequence[Outcome], now: float) -> None:
+    connection.executemany(
+        _JOBS["fail"],
+        [(each.reason, each.photo_id, each.analyzer_id) for each in failures if each.retry_in_s is None],
+    )
+    connection.executemany(
+        _JOBS["postpone"],
+        [
+            (now + each.retry_in_s, each.reason, each.photo_id, each.analyzer_id)
+            for each in failures
+            if each.retry_in_s is not None
+        ],
+    )
+
+
+def _rows(
+    found: Sequence[_Found], parts: Callable[[StoredFinding], Sequence[tuple[object, ...]]]
+) -> Iterator[tuple[object, ...]]:
+    for each in found:
+        for part in parts(each.finding):
+            yield (each.photo_id, each.analyzer_id, *part)

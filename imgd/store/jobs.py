@@ -1,0 +1,109 @@
+"""The queue: what photos still owe. A claim is no write, so there is nothing to recover after a crash."""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+from collections import defaultdict
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+from imgd.domain import FileStat, JobState, OwedJob, OwedPhoto, Priority
+from imgd.store.statements import load_statements
+
+_SQL = load_statements("imgd.store", "jobs")
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class QueuePosition:
+    """Where in the queue a claim goes on: by priority, then by photo (so by folder, as scans find them)."""
+
+    priority: int = -1
+    photo_id: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class OwedPage:
+    """A stretch of the queue. `end` is None when the queue holds nothing behind it."""
+
+    photos: tuple[OwedPhoto, ...]
+    end: QueuePosition | None
+
+
+def read_owed(
+    connection: sqlite3.Connection,
+    analyzer_ids: Collection[int],
+    after: QueuePosition,
+    limit: int,
+    now: float,
+    skip: Collection[int] = (),
+) -> OwedPage:
+    """Up to `limit` photos behind `after` that owe one of `analyzer_ids` a finding, with all such jobs of each.
+
+    Photos in `skip` (in flight) and photos that cannot be reached now are left out.
+    """
+    analyzers = json.dumps(sorted(analyzer_ids))
+    rows = connection.execute(
+        _SQL["page"],
+        {
+            "priority": after.priority,
+            "photo_id": after.photo_id,
+            "analyzers": analyzers,
+            "now": now,
+            "limit": limit,
+        },
+    ).fetchall()
+    end = QueuePosition(*rows[-1]) if len(rows) == limit else None
+    wanted = list(dict.fromkeys(photo_id for _, photo_id in rows if photo_id not in skip))
+    if not wanted:
+        return OwedPage((), end)
+    photos = json.dumps(wanted)
+    jobs: dict[int, list[OwedJob]] = defaultdict(list)
+    for photo_id, analyzer_id, priority, attempts in connection.execute(
+        _SQL["jobs_of"], {"photos": photos, "analyzers": analyzers, "now": now}
+    ):
+        jobs[photo_id].append(OwedJob(analyzer_id, priority, attempts))
+    sidecars: dict[int, list[bytes]] = defaultdict(list)
+    for photo_id, name in connection.execute(_SQL["sidecars_of"], {"photos": photos}):
+        sidecars[photo_id].append(name)
+    owed = tuple(
+        OwedPhoto(
+            photo_id=photo_id,
+            revision=revision,
+            path=os.path.join(root, folder, name),
+            stat=FileStat(*stat),
+            sidecars=tuple(sidecars.get(photo_id, ())),
+            jobs=tuple(jobs[photo_id]),
+        )
+        for photo_id, revision, root, folder, name, *stat in connection.execute(_SQL["photos"], {"photos": photos})
+        if photo_id in jobs
+    )
+    return OwedPage(owed, end)
+
+
+def next_due(connection: sqlite3.Connection, analyzer_ids: Collection[int], now: float) -> float | None:
+    """When the first postponed job of `analyzer_ids` is due, in seconds since the epoch."""
+    parameters = {"analyzers": json.dumps(sorted(analyzer_ids)), "now": now}
+    due = connection.execute(_SQL["next_due"], parameters).fetchone()[0]
+    return None if due is None else float(due)
+
+
+def retry(
+    connection: sqlite3.Connection, photo_ids: Sequence[int] | None = None, analyzer: str | None = None
+) -> int:
+    """Owe failed jobs again (of all photos and analyzers, where None); returns how many."""
+    parameters = {
+        "priority": int(Priority.EVENT),
+        "photos": None if photo_ids is None else json.dumps(list(photo_ids)),
+        "analyzer": analyzer,
+    }
+    return connection.execute(_SQL["retry"], parameters).rowcount
+
+
+def count_jobs(connection: sqlite3.Connection) -> dict[str, dict[JobState, int]]:
+    """Owed and failed jobs an analyzer, of photos that can be reached. Reads the whole queue: not for every request."""
+    counts: dict[str, dict[JobState, int]] = defaultdict(dict)
+    for name, state, count in connection.execute(_SQL["counts"]):
+        counts[name][JobState(state)] = count
+    return dict(counts)

@@ -1,0 +1,27 @@
+-- name: all
+SELECT id, name, version, digest, generation, active FROM analyzers ORDER BY id;
+
+-- name: add
+INSERT INTO analyzers (name, version, digest) VALUES (?, ?, ?) RETURNING id;
+
+-- name: renew
+UPDATE analyzers SET version = ?, digest = ?, generation = generation + 1, active = 1 WHERE id = ?;
+
+-- name: set_active
+UPDATE analyzers SET active = ? WHERE id = ?;
+
+-- name: owe_everywhere
+INSERT INTO jobs (photo_id, analyzer_id, priority)
+SELECT photos.id, :analyzer_id, :priority
+FROM photos
+WHERE photos.state = 'present'
+  AND NOT EXISTS (SELECT 1 FROM findings
+                  JOIN analyzers ON analyzers.id = findings.analyzer_id
+                  WHERE findings.photo_id = photos.id AND findings.analyzer_id = :analyzer_id
+                    AND findings.generation = analyzers.generation)
+ON CONFLICT (photo_id, analyzer_id) DO UPDATE
+    SET state = 'owed', attempts = 0, not_before = 0, reason = ''
+    WHERE :renewed;
+
+-- name: drop_owed
+DELETE FROM jobs WHERE analyzer_id = ? AND state = 'owed';

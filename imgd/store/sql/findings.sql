@@ -1,0 +1,69 @@
+-- name: revisions
+SELECT id, revision FROM photos WHERE id IN (SELECT value FROM json_each(?));
+
+-- name: generations
+SELECT id, name, generation FROM analyzers;
+
+-- name: existing
+SELECT findings.photo_id, findings.analyzer_id
+FROM json_each(?) AS wanted JOIN findings ON findings.photo_id = wanted.value;
+
+-- name: update_photo
+UPDATE photos
+SET fingerprint = ?, format = ?, width = COALESCE(?, width), height = COALESCE(?, height),
+    route = COALESCE(?, route), damage = ?
+WHERE id = ?;
+
+-- name: touch_photo
+UPDATE photos SET change_seq = ? WHERE id = ?;
+
+-- name: forget_facts
+DELETE FROM facts WHERE photo_id = ? AND analyzer_id = ?;
+
+-- name: forget_texts
+DELETE FROM texts WHERE photo_id = ? AND analyzer_id = ?;
+
+-- name: forget_tags
+DELETE FROM tags WHERE photo_id = ? AND analyzer_id = ?;
+
+-- name: forget_regions
+DELETE FROM regions WHERE photo_id = ? AND analyzer_id = ?;
+
+-- name: forget_vectors
+DELETE FROM vectors WHERE photo_id = ? AND analyzer_id = ?;
+
+-- name: put_finding
+INSERT OR REPLACE INTO findings (photo_id, analyzer_id, generation, revision, analyzed_at, facts)
+VALUES (?, ?, ?, ?, ?, ?);
+
+-- name: put_fact
+INSERT INTO facts (photo_id, analyzer_id, key, number, text) VALUES (?, ?, ?, ?, ?);
+
+-- name: put_text
+INSERT INTO texts (photo_id, analyzer_id, ordinal, kind, text) VALUES (?, ?, ?, ?, ?);
+
+-- name: put_label
+INSERT OR IGNORE INTO labels (label) SELECT value FROM json_each(?);
+
+-- name: put_tag
+INSERT INTO tags (photo_id, analyzer_id, label_id, score)
+SELECT ?, ?, labels.id, ? FROM labels WHERE label = ?
+ON CONFLICT DO UPDATE SET score = MAX(score, excluded.score);
+
+-- name: put_region
+INSERT INTO regions (photo_id, analyzer_id, ordinal, kind, label, score,
+                     box_left, box_top, box_width, box_height, landmarks)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
+
+-- name: put_space
+INSERT OR IGNORE INTO spaces (name, dimensions) VALUES (?, ?);
+
+-- name: put_vector
+INSERT INTO vectors (space_id, photo_id, analyzer_id, region, generation, data)
+SELECT spaces.id, ?, ?, ?, ?, ? FROM spaces WHERE spaces.name = ?;
+
+-- name: put_metadata
+INSERT OR REPLACE INTO metadata
+    (photo_id, taken_at, taken_offset_s, camera_make, camera_model, lens, iso, aperture, shutter_s, focal_mm,
+     orientation, rating, lat, lon, altitude_m, city, region, country, country_code)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);

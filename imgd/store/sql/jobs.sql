@@ -1,0 +1,58 @@
+-- name: page
+SELECT priority, photo_id
+FROM jobs
+WHERE state = 'owed' AND (priority, photo_id) > (:priority, :photo_id)
+  AND analyzer_id IN (SELECT value FROM json_each(:analyzers)) AND not_before <= :now
+GROUP BY priority, photo_id
+ORDER BY priority, photo_id
+LIMIT :limit;
+
+-- name: photos
+SELECT photos.id, photos.revision, roots.path, folders.path, photos.name,
+       photos.size, photos.mtime_ns, photos.device, photos.inode
+FROM json_each(:photos) AS wanted
+JOIN photos ON photos.id = wanted.value
+JOIN folders ON folders.id = photos.folder_id
+JOIN roots ON roots.id = folders.root_id
+WHERE photos.state = 'present' AND roots.state = 'online';
+
+-- name: jobs_of
+SELECT photo_id, analyzer_id, priority, attempts
+FROM json_each(:photos) AS wanted
+JOIN jobs ON jobs.photo_id = wanted.value
+WHERE state = 'owed' AND not_before <= :now
+  AND analyzer_id IN (SELECT value FROM json_each(:analyzers));
+
+-- name: sidecars_of
+SELECT photo_id, name
+FROM json_each(:photos) AS wanted
+JOIN sidecars ON sidecars.photo_id = wanted.value
+ORDER BY photo_id, name;
+
+-- name: next_due
+SELECT MIN(not_before) FROM jobs
+WHERE state = 'owed' AND not_before > :now AND analyzer_id IN (SELECT value FROM json_each(:analyzers));
+
+-- name: finish
+DELETE FROM jobs WHERE photo_id = ? AND analyzer_id = ?;
+
+-- name: fail
+UPDATE jobs SET state = 'failed', attempts = attempts + 1, reason = ? WHERE photo_id = ? AND analyzer_id = ?;
+
+-- name: postpone
+UPDATE jobs SET not_before = ?, attempts = attempts + 1, reason = ? WHERE photo_id = ? AND analyzer_id = ?;
+
+-- name: retry
+UPDATE jobs SET state = 'owed', attempts = 0, not_before = 0, priority = :priority
+WHERE state = 'failed'
+  AND (:photos IS NULL OR photo_id IN (SELECT value FROM json_each(:photos)))
+  AND (:analyzer IS NULL OR analyzer_id = (SELECT id FROM analyzers WHERE name = :analyzer));
+
+-- name: counts
+SELECT analyzers.name, jobs.state, COUNT(*)
+FROM jobs JOIN analyzers ON analyzers.id = jobs.analyzer_id
+JOIN photos ON photos.id = jobs.photo_id
+JOIN folders ON folders.id = photos.folder_id
+JOIN roots ON roots.id = folders.root_id
+WHERE photos.state = 'present' AND roots.state = 'online'
+GROUP BY analyzers.name, jobs.state;
