@@ -13,13 +13,14 @@ if TYPE_CHECKING:
         Finding,
         Needs,
         PhotoInput,
+        Picture,
         Region,
         Sidecar,
         Tag,
         Text,
         Vector,
     )
-    from imgd.errors import ImgdError, ModelMissingError
+    from imgd.errors import BrokenImageError, ImgdError, LimitError, ModelMissingError
     from imgd.hookspecs import hookimpl
     from imgd.model import Model, ModelFile
 
@@ -37,12 +38,15 @@ _HOMES: Final = {
     "Finding": "domain",
     "Needs": "domain",
     "PhotoInput": "domain",
+    "Picture": "domain",
     "Region": "domain",
     "Sidecar": "domain",
     "Tag": "domain",
     "Text": "domain",
     "Vector": "domain",
+    "BrokenImageError": "errors",
     "ImgdError": "errors",
+    "LimitError": "errors",
     "ModelMissingError": "errors",
     "hookimpl": "hookspecs",
     "Model": "model",
@@ -52,16 +56,19 @@ _HOMES: Final = {
 __all__ = [
     "API_VERSION",
     "Analyzer",
+    "BrokenImageError",
     "Device",
     "Failure",
     "Finding",
     "ImageFormat",
     "ImgdError",
+    "LimitError",
     "Model",
     "ModelFile",
     "ModelMissingError",
     "Needs",
     "PhotoInput",
+    "Picture",
     "QueryEncoder",
     "Region",
     "Sidecar",

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
-from imgd.domain import Device, Failure, Finding, Needs, PhotoInput
+from imgd.domain import Device, Failure, Finding, Needs, PhotoInput, Picture
 
 if TYPE_CHECKING:
     import numpy as np
@@ -46,6 +46,11 @@ class Analyzer(abc.ABC, Generic[SettingsT]):
     """A frozen dataclass with defaults: the schema of `[analyzers.NAME]`."""
     code_settings: ClassVar[frozenset[str]] = frozenset()
     """Names of settings that do not change findings (thread counts, say): they do not make them stale."""
+    wants_cache_dir: ClassVar[bool] = False
+    """Whether instances are given a directory of their own for files that can be made again."""
+
+    cache_dir: Path
+    """`$XDG_CACHE_HOME/imgd/<name>s`, mode 0700; set before `load` where `wants_cache_dir` is true."""
 
     def __init__(self, settings: SettingsT, model_dirs: Mapping[str, Path]) -> None:
         self.settings = settings
@@ -95,7 +100,7 @@ class QueryEncoder(abc.ABC, Generic[SettingsT]):
 
 
 class ImageFormat(abc.ABC):
-    """A file format that imgd can decode. Instances are made in decode workers; heavy imports belong in `decode`."""
+    """A file format that imgd can decode. Instances live in decode workers; heavy imports belong in `decode`."""
 
     name: ClassVar[str]
     """Lower case, as `type:NAME` in a query: `jpeg`, `heic`, `raw`."""
@@ -103,9 +108,19 @@ class ImageFormat(abc.ABC):
     """Lower case, with the dot. They decide which files of a root count as photos, not how they are decoded."""
 
     @abc.abstractmethod
-    def matches(self, head: bytes) -> bool:
-        """Whether a file that begins with `head` (up to 4 KiB) is of this format, by content."""
+    def matches(self, data: bytes, name: str) -> bool:
+        """Whether the file with the content `data` is of this format.
+
+        Judge by the content; its `name` may only settle what the content leaves open.
+        """
 
     @abc.abstractmethod
-    def decode(self, data: bytes, edge_px: int) -> Any:
-        """Pixels with a longest edge of at least min(edge_px, original), as an `imgd.decode` Picture."""
+    def decode(self, data: bytes, edge_px: int, max_pixels: int) -> Picture:
+        """The upright photo, longest edge at least min(edge_px, original) and close to it, in sRGB.
+
+        With `edge_px` 0 nothing is decoded: `pixels` is None, and width and height come from the header.
+
+        Raises:
+            LimitError: the header names more than `max_pixels` pixels. Check it before pixels are decoded.
+            BrokenImageError: nothing of it can be decoded; the detail says why in plain words.
+        """

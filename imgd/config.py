@@ -203,7 +203,7 @@ class _Validation:
 
     def settings(self, schemas: AnalyzerSchemas | None) -> Settings:
         core = {key: value for key, value in self.table.items() if key != "analyzers"}
-        settings: Settings = self._section(Settings, core, "", skip={"analyzers", "disabled", "source"})
+        settings: Settings = self._section(Settings, core, "", skip=frozenset({"analyzers", "disabled", "source"}))
         settings = dataclasses.replace(settings, source=self.path)
         self._check_roots(settings)
         if schemas is not None:
@@ -234,7 +234,7 @@ class _Validation:
             if schema is None:
                 for field_name in own:
                     self._add(f"{key}.{field_name}", f"unknown key{_did_you_mean(field_name, ['enabled'])}")
-            chosen[name] = self._section(schema, own, key, extra={"enabled"}) if schema else None
+            chosen[name] = self._section(schema, own, key, extra=frozenset({"enabled"})) if schema else None
         return dataclasses.replace(settings, analyzers=chosen, disabled=frozenset(disabled))
 
     def _section(
@@ -243,8 +243,8 @@ class _Validation:
         table: Mapping[str, Any],
         prefix: str,
         *,
-        skip: set[str] = frozenset(),
-        extra: set[str] = frozenset(),  # type: ignore[assignment]
+        skip: frozenset[str] = frozenset(),
+        extra: frozenset[str] = frozenset(),
     ) -> Any:
         """An instance of the dataclass `schema` from `table`, with defaults for what is absent or wrong."""
         hints = typing.get_type_hints(schema, include_extras=True)

@@ -211,6 +211,24 @@ class SeenFile:
 
 
 @dataclass(frozen=True, slots=True)
+class Picture:
+    """One decoded photo.
+
+    `pixels`: (h, w, 3) uint8 sRGB, upright, longest edge at least min(needed edge, original); None where no
+    pixels were asked for. `width`, `height`: of the full upright photo, in pixels. `route`: the step of the
+    decode ladder that was taken. `damage`: why the photo counts as damaged although its pixels serve, or "".
+    `format`: set by imgd from the ImageFormat that decoded it.
+    """
+
+    pixels: npt.NDArray[np.uint8] | None
+    width: int
+    height: int
+    route: str = "full"
+    damage: str = ""
+    format: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class DecodeReport:
     """What the one open and decode of a photo showed.
 

@@ -34,7 +34,10 @@ class AnalyzerDeclaration:
 
 
 def read_analyzers(connection: sqlite3.Connection) -> list[AnalyzerRow]:
-    return [AnalyzerRow(*row[:5], bool(row[5])) for row in connection.execute(_SQL["all"])]
+    return [
+        AnalyzerRow(id_, name, version, digest, generation, bool(active))
+        for id_, name, version, digest, generation, active in connection.execute(_SQL["all"])
+    ]
 
 
 def synchronise(connection: sqlite3.Connection, declared: Iterable[AnalyzerDeclaration]) -> dict[str, AnalyzerRow]:

@@ -18,8 +18,8 @@ METADATA_ANALYZER = "metadata"
 """The analyzer whose facts also fill the `metadata` table, where filters look."""
 
 _METADATA_COLUMNS = (
-    "taken_at", "taken_offset_s", "camera_make", "camera_model", "lens", "iso", "aperture", "shutter_s", "focal_mm",
-    "orientation", "rating", "lat", "lon", "altitude_m", "city", "region", "country", "country_code",
+    "taken_at", "taken_offset_s", "camera_make", "camera_model", "lens", "iso", "aperture", "shutter_s",
+    "focal_mm", "orientation", "rating", "lat", "lon", "altitude_m", "city", "region", "country", "country_code",
 )  # fmt: skip
 _FORGET = ("forget_facts", "forget_texts", "forget_tags", "forget_regions", "forget_vectors")
 
@@ -48,16 +48,17 @@ def commit(
     connection: sqlite3.Connection, decoded: Sequence[Decoded], outcomes: Sequence[Outcome], now: float
 ) -> Committed:
     """Store a batch. Whatever is of an older revision than its photo is now is dropped; its job stays owed."""
-    photo_ids = json.dumps(sorted({each.photo_id for each in (*decoded, *outcomes)}))
+    touched = {each.photo_id for each in decoded} | {each.photo_id for each in outcomes}
+    photo_ids = json.dumps(sorted(touched))
     revisions = dict(connection.execute(_SQL["revisions"], (photo_ids,)).fetchall())
     counted = tuple(each for each in outcomes if revisions.get(each.photo_id) == each.revision)
     _update_photos(connection, [each for each in decoded if revisions.get(each.photo_id) == each.revision])
-    analyzers = {row[0]: row[1:] for row in connection.execute(_SQL["generations"])}
-    found = [
-        _Found(each.photo_id, each.analyzer_id, *analyzers[each.analyzer_id], each.revision, each.finding)
-        for each in counted
-        if each.finding is not None
-    ]
+    analyzers = {id_: (name, generation) for id_, name, generation in connection.execute(_SQL["generations"])}
+    found = []
+    for each in counted:
+        if each.finding is not None:
+            name, generation = analyzers[each.analyzer_id]
+            found.append(_Found(each.photo_id, each.analyzer_id, name, generation, each.revision, each.finding))
     if found:
         change_seq = next_change_seq(connection)
         _forget_old(connection, found, photo_ids)

@@ -35,6 +35,7 @@ def read_owed(
     connection: sqlite3.Connection,
     analyzer_ids: Collection[int],
     after: QueuePosition,
+    *,
     limit: int,
     now: float,
     skip: Collection[int] = (),
@@ -102,7 +103,7 @@ def retry(
 
 
 def count_jobs(connection: sqlite3.Connection) -> dict[str, dict[JobState, int]]:
-    """Owed and failed jobs an analyzer, of photos that can be reached. Reads the whole queue: not for every request."""
+    """Owed and failed jobs an analyzer, of photos that can be reached. Reads the whole queue: call it seldom."""
     counts: dict[str, dict[JobState, int]] = defaultdict(dict)
     for name, state, count in connection.execute(_SQL["counts"]):
         counts[name][JobState(state)] = count
