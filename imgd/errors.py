@@ -102,6 +102,16 @@ class DaemonUnreachableError(ImgdError):
     hint = "Start it with `systemctl --user start imgd` or `imgd run`."
 
 
+class RequestError(ImgdError):
+    """imgd cannot do what was asked."""
+
+
+class PhotoUnknownError(RequestError):
+    """imgd knows no such photo."""
+
+    hint = "Name it by its id or path as `imgctl search` prints them; a new file is known after its folder was scanned."
+
+
 class PluginError(ImgdError):
     """A plugin does not keep the plugin contract."""
 
