@@ -1,0 +1,66 @@
+"""What the routes ask of the daemon. daemon.py implements it; nothing here knows how."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from imgd.control.protocol import (
+    AnalyzersAnswer,
+    CountAnswer,
+    FailedAnswer,
+    PhotoAnswer,
+    Progress,
+    RescanRequest,
+    RetryRequest,
+    SearchAnswer,
+    StateAnswer,
+    StatusAnswer,
+    WaitAnswer,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class PhotoName:
+    """A photo as a person names it: by id, or by absolute path (one of the two is set)."""
+
+    photo_id: int | None = None
+    path: bytes | None = None
+
+
+class Services(Protocol):
+    """All are called in the daemon's event loop; what blocks goes to a thread inside them."""
+
+    async def status(self) -> StatusAnswer:
+        """Quick at any load: its counts are kept or cached, not counted for the request."""
+
+    async def search(self, query: str, limit: int) -> SearchAnswer:
+        """Raises QueryError when the query cannot be understood."""
+
+    async def show(self, photo: PhotoName) -> PhotoAnswer:
+        """Raises PhotoUnknownError."""
+
+    async def failed(self, after: str, limit: int) -> FailedAnswer:
+        """The page of failed jobs that follows the cursor `after` ("" for the first)."""
+
+    async def retry(self, request: RetryRequest) -> CountAnswer:
+        """Raises RequestError when no analyzer has the name."""
+
+    async def rescan(self, request: RescanRequest) -> CountAnswer:
+        """Raises RequestError when no root has the path."""
+
+    async def analyzers(self) -> AnalyzersAnswer: ...
+
+    async def wait(self, timeout_s: float) -> WaitAnswer:
+        """Returns when all work is done or `timeout_s` has passed, whichever is first."""
+
+    def progress(self) -> Progress:
+        """As `status`, and cheap enough to be asked twice a second."""
+
+    async def pause(self) -> StateAnswer:
+        """Claim no further job; searches are answered, changes are registered."""
+
+    async def resume(self) -> StateAnswer: ...
+
+    async def refresh_models(self) -> CountAnswer:
+        """Look at the model store again; the analyzers that became ready start."""
