@@ -1,0 +1,138 @@
+"""Counts over the whole library for `status`: kept for a while, because counting millions of jobs takes seconds."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from imgd.store.database import Database
+from imgd.store.statements import load_statements
+
+_SQL = load_statements("imgd.control", "queries")
+_SHORTEST_AGE_S = 1.0
+_AGE_PER_COST = 20.0  # counting takes at most a twentieth of one core, however large the library
+_PATIENCE_S = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class RootCount:
+    path: bytes
+    state: str
+    reason: str
+    photos: int
+    missing: int
+
+
+@dataclass(frozen=True, slots=True)
+class JobCount:
+    """The jobs of one analyzer; what is neither owed nor failed is done."""
+
+    analyzer: str
+    active: bool
+    owed: int
+    failed: int
+    done: int
+
+
+@dataclass(frozen=True, slots=True)
+class LibraryCounts:
+    roots: tuple[RootCount, ...]
+    jobs: tuple[JobCount, ...]
+    photos: int
+    missing: int
+
+
+def count_library(connection: sqlite3.Connection) -> LibraryCounts:
+    """Count now. Owed and failed jobs are counted from their partial indexes: nothing to read when all is done."""
+    missing = dict(connection.execute(_SQL["missing_counts"]).fetchall())
+    roots = tuple(
+        RootCount(path, state, reason, photos, missing.get(path, 0))
+        for path, state, reason, photos in connection.execute(_SQL["root_counts"])
+    )
+    photos = sum(root.photos for root in roots)
+    owed = dict(connection.execute(_SQL["owed_counts"]).fetchall())
+    failed = dict(connection.execute(_SQL["failed_counts"]).fetchall())
+    jobs = tuple(
+        JobCount(
+            analyzer=name,
+            active=bool(active),
+            owed=owed.get(id_, 0),
+            failed=failed.get(id_, 0),
+            done=max(0, photos - owed.get(id_, 0) - failed.get(id_, 0)),
+        )
+        for id_, name, active in connection.execute(_SQL["analyzers"])
+    )
+    return LibraryCounts(roots, jobs, photos, sum(missing.values()))
+
+
+class CachedCounts:
+    """The library's counts, at most a second old, or twenty times as long as counting takes.
+
+    A reader never waits long for a count: where one takes its time, it gets the one before.
+    """
+
+    def __init__(self, database: Database, clock: Callable[[], float] = time.monotonic) -> None:
+        self._database = database
+        self._clock = clock
+        self._counts: LibraryCounts | None = None
+        self._fresh_until = 0.0
+        self._counting: asyncio.Task[LibraryCounts] | None = None
+
+    async def read(self) -> LibraryCounts:
+        if self._counts is not None and self._clock() < self._fresh_until:
+            return self._counts
+        if self._counting is None or self._counting.done():
+            self._counting = asyncio.create_task(self._count())
+        if self._counts is None:
+            return await asyncio.shield(self._counting)
+        await asyncio.wait({self._counting}, timeout=_PATIENCE_S)
+        if self._counting.done():
+            return self._counting.result()
+        return self._counts
+
+    async def _count(self) -> LibraryCounts:
+        began = self._clock()
+        self._counts = await asyncio.to_thread(self._count_blocking)
+        ended = self._clock()
+        self._fresh_until = ended + max(_SHORTEST_AGE_S, _AGE_PER_COST * (ended - began))
+        return self._counts
+
+    def _count_blocking(self) -> LibraryCounts:
+        with self._database.read() as connection:
+            return count_library(connection)
+
+
+class Throughput:
+    """Photos a second that one analyzer finished, over the last half minute."""
+
+    def __init__(self, window_s: float = 30.0, clock: Callable[[], float] = time.monotonic) -> None:
+        self._window_s = window_s
+        self._clock = clock
+        self._began = clock()
+        self._finished: deque[tuple[float, int]] = deque()
+        self._total = 0
+
+    def finished(self, count: int) -> None:
+        """`count` photos were committed just now."""
+        self._finished.append((self._clock(), count))
+        self._total += count
+        self._forget()
+
+    def rate_per_s(self) -> float:
+        self._forget()
+        elapsed_s = min(self._window_s, self._clock() - self._began)
+        return self._total / elapsed_s if elapsed_s > 0 else 0.0
+
+    def eta_s(self, owed: int) -> float | None:
+        """When `owed` photos will be done at this rate; None where nothing was finished lately."""
+        rate = self.rate_per_s()
+        return owed / rate if rate > 0 else None
+
+    def _forget(self) -> None:
+        oldest = self._clock() - self._window_s
+        while self._finished and self._finished[0][0] < oldest:
+            self._total -= self._finished.popleft()[1]

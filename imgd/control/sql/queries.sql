@@ -1,0 +1,103 @@
+-- What the control socket reads of the library.
+
+-- name: photo_by_id
+SELECT photos.id FROM photos WHERE photos.id = :photo_id;
+
+-- name: photo_by_path
+SELECT photos.id
+FROM roots
+JOIN folders ON folders.root_id = roots.id
+JOIN photos ON photos.folder_id = folders.id
+WHERE roots.path = :root AND folders.path = :folder AND photos.name = :name;
+
+-- name: root_paths
+SELECT path FROM roots;
+
+-- name: photo
+SELECT photos.id, roots.path, folders.path, photos.name, photos.state, photos.size, photos.mtime_ns,
+       photos.added_at, photos.revision, photos.missing_since, photos.format, photos.width, photos.height,
+       photos.route, photos.damage, photos.fingerprint, photos.content_hash
+FROM photos
+JOIN folders ON folders.id = photos.folder_id
+JOIN roots ON roots.id = folders.root_id
+WHERE photos.id = :photo_id;
+
+-- name: metadata
+SELECT * FROM metadata WHERE photo_id = :photo_id;
+
+-- name: sidecars
+SELECT name, size, mtime_ns FROM sidecars WHERE photo_id = :photo_id ORDER BY name;
+
+-- name: findings
+SELECT findings.analyzer_id, analyzers.name, analyzers.version, analyzers.generation,
+       findings.generation, findings.revision, findings.analyzed_at, findings.facts
+FROM findings
+JOIN analyzers ON analyzers.id = findings.analyzer_id
+WHERE findings.photo_id = :photo_id
+ORDER BY analyzers.name;
+
+-- name: tags
+SELECT tags.analyzer_id, labels.label, tags.score
+FROM tags
+JOIN labels ON labels.id = tags.label_id
+WHERE tags.photo_id = :photo_id
+ORDER BY tags.score DESC, labels.label;
+
+-- name: texts
+SELECT analyzer_id, kind, text FROM texts WHERE photo_id = :photo_id ORDER BY analyzer_id, ordinal;
+
+-- name: regions
+SELECT analyzer_id, kind, label, score, box_left, box_top, box_width, box_height
+FROM regions
+WHERE photo_id = :photo_id
+ORDER BY analyzer_id, ordinal;
+
+-- name: vectors
+SELECT vectors.analyzer_id, spaces.name, spaces.dimensions, vectors.region
+FROM vectors
+JOIN spaces ON spaces.id = vectors.space_id
+WHERE vectors.photo_id = :photo_id
+ORDER BY vectors.id;
+
+-- name: jobs
+SELECT analyzers.name, jobs.state, jobs.attempts, jobs.reason, jobs.not_before
+FROM jobs
+JOIN analyzers ON analyzers.id = jobs.analyzer_id
+WHERE jobs.photo_id = :photo_id
+ORDER BY analyzers.name;
+
+-- name: failed
+SELECT jobs.photo_id, jobs.analyzer_id, roots.path, folders.path, photos.name, analyzers.name,
+       jobs.reason, jobs.attempts
+FROM jobs
+JOIN analyzers ON analyzers.id = jobs.analyzer_id
+JOIN photos ON photos.id = jobs.photo_id
+JOIN folders ON folders.id = photos.folder_id
+JOIN roots ON roots.id = folders.root_id
+WHERE jobs.state = 'failed' AND (jobs.photo_id, jobs.analyzer_id) > (:photo_id, :analyzer_id)
+ORDER BY jobs.photo_id, jobs.analyzer_id
+LIMIT :limit;
+
+-- name: root_counts
+SELECT roots.path, roots.state, roots.state_reason,
+       (SELECT coalesce(sum((SELECT count(*) FROM photos WHERE photos.folder_id = folders.id)), 0)
+        FROM folders WHERE folders.root_id = roots.id)
+FROM roots
+ORDER BY roots.path;
+
+-- name: missing_counts
+SELECT roots.path, count(*)
+FROM photos
+JOIN folders ON folders.id = photos.folder_id
+JOIN roots ON roots.id = folders.root_id
+WHERE photos.state = 'missing' AND photos.missing_since IS NOT NULL
+GROUP BY roots.path;
+
+-- name: owed_counts
+SELECT analyzer_id, count(*) FROM jobs WHERE state = 'owed' GROUP BY analyzer_id;
+
+-- name: failed_counts
+SELECT analyzer_id, count(*) FROM jobs WHERE state = 'failed' GROUP BY analyzer_id;
+
+-- name: analyzers
+SELECT id, name, active FROM analyzers ORDER BY id;
