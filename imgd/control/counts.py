@@ -1,4 +1,4 @@
-"""Counts over the whole library for `status`: kept for a while, because counting millions of jobs takes seconds."""
+"""Counts over the whole library, for `status`: kept for a while, since counting millions of jobs takes seconds."""
 
 from __future__ import annotations
 

@@ -84,7 +84,9 @@ def _find(connection: sqlite3.Connection, photo: PhotoName) -> int:
     for (root,) in connection.execute(_SQL["root_paths"]).fetchall():
         if directory == root or directory.startswith(root.rstrip(b"/") + b"/"):
             folder = directory[len(root) :].lstrip(b"/")
-            row = connection.execute(_SQL["photo_by_path"], {"root": root, "folder": folder, "name": name}).fetchone()
+            row = connection.execute(
+                _SQL["photo_by_path"], {"root": root, "folder": folder, "name": name}
+            ).fetchone()
             if row is not None:
                 return int(row[0])
     raise PhotoUnknownError(path_text(photo.path))
@@ -158,7 +160,9 @@ def _read_findings(
             facts=msgspec.json.decode(facts),
             tags=tuple(TagAnswer(*tag) for tag in tags[id_]),
             texts=tuple(TextAnswer(*text) for text in texts[id_]),
-            regions=tuple(RegionAnswer(*region[:3], box=region[3:]) for region in regions[id_]),
+            regions=tuple(
+                RegionAnswer(kind, label, score, tuple(box)) for kind, label, score, *box in regions[id_]
+            ),
             vectors=tuple(VectorAnswer(*vector) for vector in vectors[id_]),
         )
         for id_, name, version, generation, made_by, made_of, analyzed_at, facts in connection.execute(

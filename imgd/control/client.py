@@ -1,0 +1,181 @@
+"""The client of the control socket. Light: it is what `imgctl` imports before every command."""
+
+from __future__ import annotations
+
+import http.client
+import os
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, TypeVar
+from urllib.parse import quote, urlencode
+
+import msgspec
+
+from imgd import errors
+from imgd.control import protocol
+from imgd.errors import DaemonUnreachableError, ImgdError, RequestError
+
+T = TypeVar("T")
+
+_CONNECT_TIMEOUT_S = 5.0
+_ANSWER_TIMEOUT_S = 60.0
+
+
+class ControlClient:
+    """One connection to a daemon, kept between requests.
+
+    Every method raises DaemonUnreachableError where no daemon answers, and the daemon's own error (QueryError,
+    PhotoUnknownError, ..., else RequestError) where it refuses.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._connection = _UnixConnection(path)
+
+    def status(self) -> protocol.StatusAnswer:
+        return self._get("/v1/status", protocol.StatusAnswer)
+
+    def search(self, query: str, limit: int) -> protocol.SearchAnswer:
+        query = query.encode("utf-8", "replace").decode("utf-8")
+        return self._get(f"/v1/search?{urlencode({'q': query, 'limit': limit})}", protocol.SearchAnswer)
+
+    def show(self, photo: int | bytes) -> protocol.PhotoAnswer:
+        """A photo by id, or by its absolute path."""
+        if isinstance(photo, int):
+            return self._get(f"/v1/photos/{photo}", protocol.PhotoAnswer)
+        return self._get(f"/v1/photos?path={quote(photo, safe='/')}", protocol.PhotoAnswer)
+
+    def failed(self, page_size: int = 500) -> Iterator[protocol.FailedJob]:
+        """Every failed job, page by page."""
+        after = ""
+        while True:
+            parameters = urlencode({"after": after, "limit": page_size})
+            page = self._get(f"/v1/failed?{parameters}", protocol.FailedAnswer)
+            yield from page.failed
+            after = page.after
+            if not after:
+                return
+
+    def analyzers(self) -> protocol.AnalyzersAnswer:
+        return self._get("/v1/analyzers", protocol.AnalyzersAnswer)
+
+    def retry(self, request: protocol.RetryRequest) -> int:
+        return self._post("/v1/retry", request, protocol.CountAnswer).count
+
+    def rescan(self, root: str | None) -> int:
+        return self._post("/v1/rescan", protocol.RescanRequest(root), protocol.CountAnswer).count
+
+    def wait(self, timeout_s: float) -> protocol.WaitAnswer:
+        """Blocks until the daemon has nothing to do, at most `timeout_s`."""
+        request = protocol.WaitRequest(timeout_s)
+        return self._post("/v1/wait", request, protocol.WaitAnswer, timeout_s + _ANSWER_TIMEOUT_S)
+
+    def pause(self) -> str:
+        return self._post("/v1/pause", None, protocol.StateAnswer).state
+
+    def resume(self) -> str:
+        return self._post("/v1/resume", None, protocol.StateAnswer).state
+
+    def refresh_models(self) -> int:
+        """How many analyzers became ready because their models are there now."""
+        return self._post("/v1/models/refresh", None, protocol.CountAnswer).count
+
+    def events(self) -> Iterator[protocol.Progress]:
+        """Progress whenever it changes, until the daemon stops. On a connection of its own."""
+        connection = _UnixConnection(self._path)
+        with _as_unreachable(connection):
+            connection.request("GET", "/v1/events")
+            with connection.getresponse() as response:
+                for line in response:
+                    if line.startswith(b"data: "):
+                        yield msgspec.json.decode(line[6:], type=protocol.Progress)
+
+    def close(self) -> None:
+        self._connection.close()
+
+    def _get(self, url: str, kind: type[T]) -> T:
+        return msgspec.convert(self._ask("GET", url, b"", _ANSWER_TIMEOUT_S), kind)
+
+    def _post(self, url: str, request: object, kind: type[T], timeout_s: float = _ANSWER_TIMEOUT_S) -> T:
+        body = msgspec.json.encode(asdict(request)) if request is not None else b"{}"  # type: ignore[call-overload]
+        return msgspec.convert(self._ask("POST", url, body, timeout_s), kind)
+
+    def _ask(self, method: str, url: str, body: bytes, timeout_s: float) -> Any:
+        with _as_unreachable(self._connection):
+            self._connection.timeout = _CONNECT_TIMEOUT_S
+            if self._connection.sock is None:
+                self._connection.connect()
+            self._connection.sock.settimeout(timeout_s)
+            self._connection.request(
+                method, url, body or None, {"content-type": "application/json"} if body else {}
+            )
+            response = self._connection.getresponse()
+            data = response.read()
+        try:
+            value = msgspec.json.decode(data)
+        except msgspec.MsgspecError as error:
+            raise DaemonUnreachableError(
+                f"what answers on {self._path} is no imgd", hint="Is `--socket` that of imgd?"
+            ) from error
+        if response.status >= 400:
+            raise _as_error(msgspec.convert(value, protocol.Problem))
+        return value
+
+
+class _UnixConnection(http.client.HTTPConnection):
+    """http.client over a Unix socket."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__("localhost", timeout=_CONNECT_TIMEOUT_S)
+        self.path = path
+
+    def connect(self) -> None:
+        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.sock.settimeout(self.timeout)
+        try:
+            self.sock.connect(os.fspath(self.path))
+        except OSError:
+            self.close()
+            raise
+
+
+@contextmanager
+def _as_unreachable(connection: _UnixConnection) -> Iterator[None]:
+    """Whatever the connection raises, as DaemonUnreachableError; the connection is then closed."""
+    path = connection.path
+    try:
+        yield
+    except TimeoutError as error:
+        connection.close()
+        raise DaemonUnreachableError(
+            f"the daemon on {path} does not answer in time", hint="It may be very busy: try again."
+        ) from error
+    except PermissionError as error:
+        connection.close()
+        raise DaemonUnreachableError(
+            f"{path} may not be opened by this user", hint="Run imgctl as the user who runs imgd."
+        ) from error
+    except (OSError, http.client.HTTPException) as error:
+        connection.close()
+        reason = (error.strerror if isinstance(error, OSError) else "") or "the connection was closed"
+        raise DaemonUnreachableError(f"{path}: {reason[0].lower()}{reason[1:]}") from error
+
+
+def _as_error(problem: protocol.Problem) -> ImgdError:
+    """The daemon's error as it was there, where this side knows its class."""
+    kind = getattr(errors, problem.error, None)
+    if kind in (
+        errors.QueryError,
+        errors.PhotoUnknownError,
+        errors.StoreError,
+        errors.DiskFullError,
+        errors.ModelError,
+    ):
+        error: ImgdError = kind(problem.detail, hint=problem.hint)
+        return error
+    detail = f"{problem.message}: {problem.detail}" if problem.detail else problem.message
+    same = problem.message == RequestError().message
+    return RequestError(problem.detail if same else detail, hint=problem.hint)
