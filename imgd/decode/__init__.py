@@ -1,1 +1,9 @@
+"""From a photo's path to upright sRGB pixels: one open, one read, one decode at the smallest size that serves."""
 
+from imgd.decode.ladder import decode, report
+from imgd.decode.limits import DecodeLimits, confine
+from imgd.decode.pyramid import exact_size, pyramid
+from imgd.decode.registry import FormatRegistry
+from imgd.decode.source import Source
+
+__all__ = ["DecodeLimits", "FormatRegistry", "Source", "confine", "decode", "exact_size", "pyramid", "report"]

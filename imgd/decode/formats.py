@@ -1,0 +1,232 @@
+"""The formats that Pillow and its plugins read, told apart by their first bytes."""
+
+from __future__ import annotations
+
+import io
+
+from PIL import Image, ImageFile, JpegImagePlugin
+
+from imgd.analyzer import ImageFormat
+from imgd.decode import jxl
+from imgd.decode.pillow import PillowFormat
+from imgd.decode.raw_marks import is_raw_tiff
+
+_AVIF_BRANDS = (b"avif", b"avis")
+_PICTURE_CHUNKS = (b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND", b"iCCP", b"eXIf")
+_HEIF_BRANDS = (b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"hevm", b"hevs", b"mif1", b"mif2", b"msf1")
+
+
+class Jpeg(PillowFormat):
+    """JPEG, MPO included. Reduced in the DCT domain by 2, 4 or 8 (libjpeg's scaled inverse transform)."""
+
+    name = "jpeg"
+    extensions = (".jpg", ".jpeg", ".jpe", ".jfif", ".mpo")
+    # Rows that never came, and what libjpeg makes of coefficients that never came: mid grey.
+    fillers = (0, 128)
+
+    def matches(self, data: bytes, name: str) -> bool:
+        return data[:3] == b"\xff\xd8\xff"
+
+    def open(self, data: bytes) -> ImageFile.ImageFile:
+        return JpegImagePlugin.JpegImageFile(io.BytesIO(data))
+
+    def reduce(self, image: ImageFile.ImageFile, size: tuple[int, int]) -> str:
+        # The photo's own aspect: with a square, the short side stops the reduction a step too early.
+        full = image.size[0]
+        image.draft(None, size)
+        factor = -(-full // image.size[0])
+        return f"dct 1/{factor}" if factor > 1 else "full"
+
+    def mend(self, data: bytes) -> bytes:
+        # With an end-of-image marker libjpeg gives even a progressive file's scans that are there.
+        return data + b"\xff\xd9"
+
+
+class Png(PillowFormat):
+    name = "png"
+    extensions = (".png", ".apng")
+    file_class = "PIL.PngImagePlugin:PngImageFile"
+
+    def matches(self, data: bytes, name: str) -> bool:
+        return data[:8] == b"\x89PNG\r\n\x1a\n"
+
+    def open(self, data: bytes) -> ImageFile.ImageFile:
+        image = super().open(data)
+        if "exif" not in image.info and b"eXIf" not in data and b"Raw profile type" not in data:
+            # Pillow decodes the whole picture to look for EXIF behind it: say that there is none.
+            image.info["exif"] = b""
+        return image
+
+    def trim(self, data: bytes) -> bytes:
+        """The picture's own chunks alone: garbled or bomb-like text beside it then does no harm."""
+        kept, offset = [data[:8]], 8
+        while offset + 8 <= len(data):
+            size, kind = int.from_bytes(data[offset : offset + 4], "big"), data[offset + 4 : offset + 8]
+            if kind in _PICTURE_CHUNKS:
+                kept.append(data[offset : offset + 12 + size])
+            offset += 12 + size
+        return b"".join(kept)
+
+
+class WebP(PillowFormat):
+    name = "webp"
+    extensions = (".webp",)
+    file_class = "PIL.WebPImagePlugin:WebPImageFile"
+
+    def matches(self, data: bytes, name: str) -> bool:
+        return data[:4] == b"RIFF" and data[8:12] == b"WEBP"
+
+
+class Tiff(PillowFormat):
+    name = "tiff"
+    extensions = (".tif", ".tiff")
+    file_class = "PIL.TiffImagePlugin:TiffImageFile"
+
+    def matches(self, data: bytes, name: str) -> bool:
+        return data[:4] in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+") and not is_raw_tiff(data, name)
+
+    def orientation(self, image: Image.Image) -> int:
+        return 1  # Pillow turns a TIFF upright itself, its size included
+
+
+class Heic(PillowFormat):
+    """HEIF with HEVC inside. libheif applies rotation, mirroring and crop itself; EXIF's orientation is void
+    (ISO/IEC 23008-12, A.2.1). A stored thumbnail that is a true copy and large enough stands in for the photo."""
+
+    name = "heic"
+    extensions = (".heic", ".heif", ".hif", ".heics", ".heifs")
+
+    def matches(self, data: bytes, name: str) -> bool:
+        return _brands(data, _HEIF_BRANDS) and not _brands(data, _AVIF_BRANDS)
+
+    def open(self, data: bytes) -> ImageFile.ImageFile:
+        import pillow_heif
+        from pillow_heif.as_plugin import HeifImageFile
+
+        pillow_heif.options.DECODE_THREADS = 1  # the pool has a worker a core
+        image: ImageFile.ImageFile = HeifImageFile(io.BytesIO(data))  # type: ignore[no-untyped-call]
+        return image
+
+    def orientation(self, image: Image.Image) -> int:
+        return 1
+
+    def reduce(self, image: ImageFile.ImageFile, size: tuple[int, int]) -> str:
+        return "full" if image.draft(None, size) is None else "preview"
+
+
+class Avif(PillowFormat):
+    """AVIF. Pillow gives rotation and mirroring of the container as an EXIF orientation."""
+
+    name = "avif"
+    extensions = (".avif", ".avifs")
+
+    def matches(self, data: bytes, name: str) -> bool:
+        return _brands(data, _AVIF_BRANDS)
+
+    def open(self, data: bytes) -> ImageFile.ImageFile:
+        from PIL import AvifImagePlugin
+
+        AvifImagePlugin.DEFAULT_MAX_THREADS = 1  # the pool has a worker a core
+        return AvifImagePlugin.AvifImageFile(io.BytesIO(data))
+
+
+class JpegXl(PillowFormat):
+    """JPEG XL, codestream or container. libjxl turns it upright; its file class decodes as it opens."""
+
+    name = "jxl"
+    extensions = (".jxl",)
+
+    def matches(self, data: bytes, name: str) -> bool:
+        return data[:2] == b"\xff\x0a" or data[:12] == b"\0\0\0\x0cJXL \r\n\x87\n"
+
+    def size(self, data: bytes) -> tuple[int, int] | None:
+        return jxl.upright_size(data)
+
+    def open(self, data: bytes) -> ImageFile.ImageFile:
+        from pillow_jxl import JpegXLImagePlugin
+
+        JpegXLImagePlugin.DECODE_THREADS = 0  # the pool has a worker a core
+        image: ImageFile.ImageFile = JpegXLImagePlugin.JXLImageFile(io.BytesIO(data))
+        return image
+
+    def orientation(self, image: Image.Image) -> int:
+        return 1
+
+
+class Jpeg2000(PillowFormat):
+    """JPEG 2000, reduced in the wavelet domain as far as its decomposition levels go."""
+
+    name = "jp2"
+    extensions = (".jp2", ".j2k", ".j2c", ".jpc", ".jpf", ".jpx", ".jpm")
+    file_class = "PIL.Jpeg2KImagePlugin:Jpeg2KImageFile"
+
+    def matches(self, data: bytes, name: str) -> bool:
+        return data[:4] == b"\xff\x4f\xff\x51" or data[:12] == b"\0\0\0\x0cjP  \r\n\x87\n"
+
+    def reduce(self, image: ImageFile.ImageFile, size: tuple[int, int]) -> str:
+        levels = 0
+        while levels < _wavelet_levels(image) and min(image.size[0] >> levels + 1, 1 << 30) >= size[0]:
+            if image.size[1] >> levels + 1 < size[1]:
+                break
+            levels += 1
+        if not levels:
+            return "full"
+        image.reduce = levels  # type: ignore[assignment, method-assign]
+        return f"dwt 1/{1 << levels}"
+
+
+class Psd(PillowFormat):
+    """Photoshop documents: the composite that Photoshop saves beside the layers."""
+
+    name = "psd"
+    extensions = (".psd",)
+    file_class = "PIL.PsdImagePlugin:PsdImageFile"
+
+    def matches(self, data: bytes, name: str) -> bool:
+        return data[:6] == b"8BPS\0\x01"
+
+
+class Gif(PillowFormat):
+    name = "gif"
+    extensions = (".gif",)
+    file_class = "PIL.GifImagePlugin:GifImageFile"
+
+    def matches(self, data: bytes, name: str) -> bool:
+        return data[:6] in (b"GIF87a", b"GIF89a")
+
+
+class Bmp(PillowFormat):
+    name = "bmp"
+    extensions = (".bmp", ".dib")
+    file_class = "PIL.BmpImagePlugin:BmpImageFile"
+
+    def matches(self, data: bytes, name: str) -> bool:
+        # Two letters are little; the two reserved fields that follow the size are zero in every real file.
+        return data[:2] == b"BM" and data[6:10] == b"\0\0\0\0"
+
+
+def _brands(data: bytes, brands: tuple[bytes, ...]) -> bool:
+    """Whether the file type box names one of `brands` as its major or a compatible one."""
+    if data[4:8] != b"ftyp":
+        return False
+    end = min(int.from_bytes(data[:4], "big"), 256)
+    named = [data[8:12], *(data[at : at + 4] for at in range(16, end - 3, 4))]
+    return any(brand in brands for brand in named)
+
+
+def _wavelet_levels(image: ImageFile.ImageFile) -> int:
+    """Decomposition levels, from the coding style default marker (ISO/IEC 15444-1, A.6.1); 0 where not found."""
+    source = image.fp
+    if source is None:
+        return 0
+    place = source.tell()
+    source.seek(0)
+    head = source.read(64 * 1024)
+    source.seek(place)
+    marker = head.find(b"\xff\x52\x00")
+    return min(head[marker + 9], 5) if 0 <= marker < len(head) - 9 else 0
+
+
+PILLOW_FORMATS: tuple[type[ImageFormat], ...] = (
+    Jpeg, Png, WebP, Tiff, Heic, Avif, JpegXl, Jpeg2000, Psd, Gif, Bmp,
+)  # fmt: skip

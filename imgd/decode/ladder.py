@@ -1,0 +1,50 @@
+"""One decode of one photo, at the cheapest step of the ladder that gives the needed edge.
+
+The steps: nothing but the header (`metadata`), an embedded preview (`preview`), a JPEG reduced in the DCT domain
+(`dct 1/4`), half of a RAW's sensor (`half`), everything (`full`). Which steps there are is each format's own
+matter; this module finds the format and makes whatever goes wrong an error with a plain reason.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+
+from imgd.decode.faults import plain_errors
+from imgd.decode.limits import DecodeLimits
+from imgd.decode.registry import FormatRegistry
+from imgd.decode.source import Source
+from imgd.decode.stderr import native_stderr
+from imgd.domain import DecodeReport, Picture
+from imgd.errors import BrokenImageError
+
+
+def decode(source: Source, edge_px: int, limits: DecodeLimits, registry: FormatRegistry | None = None) -> Picture:
+    """The upright sRGB photo with a longest edge of min(edge_px, original) or a little more.
+
+    With `edge_px` 0 no pixel is decoded: format, width and height come from the header. `registry` brings
+    formats of plugins, and is worth keeping from photo to photo.
+
+    Raises:
+        UnsupportedFormatError: the file is something else, which the detail names.
+        BrokenImageError: nothing of it can be decoded; the detail says why.
+        LimitError: it would take more pixels or memory than `limits` allow.
+    """
+    if not source.data:
+        raise BrokenImageError("the file is empty")
+    image_format = (registry or FormatRegistry()).identify(source.data, source.name)
+    with native_stderr(), plain_errors(source.data, image_format.name):
+        picture = image_format.decode(source.data, edge_px, limits.max_pixels)
+    return dataclasses.replace(picture, format=image_format.name)
+
+
+def report(source: Source, picture: Picture) -> DecodeReport:
+    """What the store learns of the photo itself."""
+    return DecodeReport(
+        stat=source.stat,
+        fingerprint=source.fingerprint,
+        format=picture.format,
+        width=picture.width,
+        height=picture.height,
+        route=picture.route,
+        damage=picture.damage,
+    )

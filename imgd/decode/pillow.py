@@ -1,0 +1,156 @@
+"""What all formats that Pillow opens share: header, bounds, decode, upright sRGB; and making do with damage."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import importlib
+import io
+import warnings
+from collections.abc import Iterator
+from typing import ClassVar
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image, ImageFile
+
+from imgd.analyzer import ImageFormat
+from imgd.decode import orientation
+from imgd.decode.colour import SrgbConverter, flatten
+from imgd.decode.faults import reason
+from imgd.decode.limits import check_pixels
+from imgd.decode.pyramid import exact_size, resize
+from imgd.domain import Picture
+from imgd.errors import BrokenImageError, DecodeError
+
+
+class PillowFormat(ImageFormat):
+    """A format that one of Pillow's file classes reads."""
+
+    file_class: ClassVar[str]
+    """`module:class`. It is constructed itself, so that no other of Pillow's parsers sees a hostile file."""
+    fillers: ClassVar[tuple[int, ...]] = (0,)
+    """The values of pixels that a cut file does not give."""
+
+    def __init__(self) -> None:
+        self._srgb = SrgbConverter()
+
+    def decode(self, data: bytes, edge_px: int, max_pixels: int) -> Picture:
+        return self.decode_turned(data, edge_px, max_pixels, None)
+
+    def decode_turned(self, data: bytes, edge_px: int, max_pixels: int, turn: int | None) -> Picture:
+        """As `decode`, with the EXIF orientation `turn` in place of the file's own, unless None."""
+        try:
+            with _pillow(tolerant=False):
+                return self._decode(data, edge_px, max_pixels, turn)
+        except (DecodeError, MemoryError):
+            raise
+        except Exception as error:  # noqa: BLE001  a decoder of hostile bytes may raise anything
+            strict = error
+        trimmed = self.trim(data)
+        if len(trimmed) < len(data):
+            with contextlib.suppress(Exception), _pillow(tolerant=False):
+                picture = self._decode(trimmed, edge_px, max_pixels, turn)
+                return dataclasses.replace(picture, damage=reason(strict, data, self.name))
+        with _pillow(tolerant=True):
+            return self._salvage(data, edge_px, max_pixels, turn, strict)
+
+    def open(self, data: bytes) -> ImageFile.ImageFile:
+        """The file's header, read; no pixel decoded yet."""
+        module, name = self.file_class.split(":")
+        opened: ImageFile.ImageFile = getattr(importlib.import_module(module), name)(io.BytesIO(data))
+        return opened
+
+    def size(self, data: bytes) -> tuple[int, int] | None:
+        """The stored size, for formats whose file class decodes as it opens; else None."""
+        return None
+
+    def orientation(self, image: Image.Image) -> int:
+        """The EXIF orientation that is still to be applied; unreadable EXIF counts as upright."""
+        try:
+            value = image.getexif().get(orientation.TAG, 1)
+        except Exception:  # noqa: BLE001  broken metadata costs no picture
+            return 1
+        return value if isinstance(value, int) and 1 <= value <= 8 else 1
+
+    def orientation_of(self, data: bytes) -> int:
+        """`orientation` of a file that is not opened yet."""
+        with _pillow(tolerant=False), self.open(data) as image:
+            return self.orientation(image)
+
+    def reduce(self, image: ImageFile.ImageFile, size: tuple[int, int]) -> str:
+        """Make the decoder itself deliver fewer pixels, at least `size`; the route that this is."""
+        return "full"
+
+    def trim(self, data: bytes) -> bytes:
+        """`data` without what lies beside the picture, for a decoder that stumbles on it."""
+        return data
+
+    def mend(self, data: bytes) -> bytes:
+        """`data` with what makes a decoder give what a cut file still has."""
+        return data
+
+    def _decode(self, data: bytes, edge_px: int, max_pixels: int, turn: int | None) -> Picture:
+        if size := self.size(data):
+            check_pixels(*size, max_pixels)
+            if edge_px == 0:
+                return Picture(None, *size, route="metadata")
+        with self.open(data) as image:
+            check_pixels(*image.size, max_pixels)
+            stored = image.size
+            turn = self.orientation(image) if turn is None else turn
+            width, height = orientation.upright_size(stored, turn)
+            if edge_px == 0:
+                return Picture(None, width, height, route="metadata")
+            route = self.reduce(image, exact_size(*stored, edge_px))
+            image.load()
+            return Picture(self._pixels(image, exact_size(*stored, edge_px), turn), width, height, route)
+
+    def _salvage(self, data: bytes, edge_px: int, max_pixels: int, turn: int | None, strict: Exception) -> Picture:
+        """What a damaged file still gives, read without complaint; `strict` is what a strict decoder said."""
+        with self.open(self.mend(data)) as image:
+            check_pixels(*image.size, max_pixels)
+            stored = image.size
+            turn = self.orientation(image) if turn is None else turn
+            width, height = orientation.upright_size(stored, turn)
+            if edge_px == 0:
+                return Picture(None, width, height, "metadata", reason(strict, data, self.name))
+            route = self.reduce(image, exact_size(*stored, edge_px))
+            image.load()
+            missing = _blank_tail(image, self.fillers)
+            if missing >= 1:
+                raise BrokenImageError(reason(strict, data, self.name)) from strict
+            pixels = self._pixels(image, exact_size(*stored, edge_px), turn)
+            return Picture(pixels, width, height, route, reason(strict, data, self.name, missing))
+
+    def _pixels(self, image: Image.Image, size: tuple[int, int], turn: int) -> npt.NDArray[np.uint8]:
+        """Scaled first, since turning and colour conversion then cost less."""
+        small = resize(flatten(image), size)
+        return np.asarray(orientation.upright(self._srgb.convert(small, image.info.get("icc_profile")), turn))
+
+
+@contextlib.contextmanager
+def _pillow(tolerant: bool) -> Iterator[None]:
+    """Pillow's process-wide switches, set for one decode and put back: imgd has a pixel bound of its own, and
+    warnings about a photo belong to its damage, not to standard error."""
+    bound, truncated = Image.MAX_IMAGE_PIXELS, ImageFile.LOAD_TRUNCATED_IMAGES
+    Image.MAX_IMAGE_PIXELS = None
+    ImageFile.LOAD_TRUNCATED_IMAGES = tolerant
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        Image.MAX_IMAGE_PIXELS, ImageFile.LOAD_TRUNCATED_IMAGES = bound, truncated
+
+
+def _blank_tail(image: Image.Image, fillers: tuple[int, ...]) -> float:
+    """The fraction of rows, at the end of `image`, that hold nothing but one of the fillers."""
+    values = np.asarray(image)
+    if values.size == 0:
+        return 1.0
+    # An alpha channel says nothing of whether colours were decoded.
+    rows = (values[..., :3] if image.mode == "RGBA" else values).reshape(values.shape[0], -1)
+    blank = (rows == rows[:, :1]).all(axis=1) & np.isin(rows[:, 0], fillers)
+    written = np.flatnonzero(~blank)
+    return 1.0 if written.size == 0 else 1.0 - (int(written[-1]) + 1) / rows.shape[0]
