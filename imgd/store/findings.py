@@ -7,7 +7,7 @@ import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from imgd.domain import Decoded, Outcome, StoredFinding
+from imgd.domain import Decoded, Outcome, Region, StoredFinding, Tag, Text
 from imgd.store.changes import next_change_seq
 from imgd.store.statements import load_statements
 
@@ -26,10 +26,10 @@ _FORGET = ("forget_facts", "forget_texts", "forget_tags", "forget_regions", "for
 
 @dataclass(frozen=True, slots=True)
 class Committed:
-    """What a commit did: the outcomes that counted, and how many were of an older revision and dropped."""
+    """What a commit did. `dropped` outcomes were of an older revision than their photo is now."""
 
     counted: tuple[Outcome, ...]
-    dropped: int
+    dropped: tuple[Outcome, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,10 @@ def commit(
     touched = {each.photo_id for each in decoded} | {each.photo_id for each in outcomes}
     photo_ids = json.dumps(sorted(touched))
     revisions = dict(connection.execute(_SQL["revisions"], (photo_ids,)).fetchall())
-    counted = tuple(each for each in outcomes if revisions.get(each.photo_id) == each.revision)
+    counted: list[Outcome] = []
+    dropped: list[Outcome] = []
+    for each in outcomes:
+        (counted if revisions.get(each.photo_id) == each.revision else dropped).append(each)
     _update_photos(connection, [each for each in decoded if revisions.get(each.photo_id) == each.revision])
     analyzers = {id_: (name, generation) for id_, name, generation in connection.execute(_SQL["generations"])}
     found = []
@@ -68,7 +71,30 @@ def commit(
         )
         connection.executemany(_JOBS["finish"], [(each.photo_id, each.analyzer_id) for each in found])
     _fail(connection, [each for each in counted if each.finding is None], now)
-    return Committed(counted, len(outcomes) - len(counted))
+    return Committed(tuple(counted), tuple(dropped))
+
+
+def read_findings(
+    connection: sqlite3.Connection, photo_id: int, analyzers: Sequence[str]
+) -> dict[str, StoredFinding]:
+    """What `analyzers` said of one photo, by analyzer name, without vectors."""
+    found = {}
+    for name, analyzer_id, facts in connection.execute(
+        _SQL["read_facts"], (photo_id, json.dumps(list(analyzers)))
+    ):
+        key = (photo_id, analyzer_id)
+        found[name] = StoredFinding(
+            facts=json.loads(facts),
+            texts=[Text(*row) for row in connection.execute(_SQL["read_texts"], key)],
+            tags=[Tag(*row) for row in connection.execute(_SQL["read_tags"], key)],
+            regions=[
+                Region(kind, (left, top, width, height), label, score, tuple(map(tuple, json.loads(landmarks))))
+                for kind, label, score, left, top, width, height, landmarks in connection.execute(
+                    _SQL["read_regions"], key
+                )
+            ],
+        )
+    return found
 
 
 def _update_photos(connection: sqlite3.Connection, decoded: Sequence[Decoded]) -> None:

@@ -67,3 +67,19 @@ INSERT OR REPLACE INTO metadata
     (photo_id, taken_at, taken_offset_s, camera_make, camera_model, lens, iso, aperture, shutter_s, focal_mm,
      orientation, rating, lat, lon, altitude_m, city, region, country, country_code)
 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
+
+-- name: read_facts
+SELECT analyzers.name, analyzers.id, findings.facts
+FROM findings JOIN analyzers ON analyzers.id = findings.analyzer_id
+WHERE findings.photo_id = ? AND analyzers.name IN (SELECT value FROM json_each(?));
+
+-- name: read_texts
+SELECT kind, text FROM texts WHERE photo_id = ? AND analyzer_id = ? ORDER BY ordinal;
+
+-- name: read_tags
+SELECT labels.label, tags.score FROM tags JOIN labels ON labels.id = tags.label_id
+WHERE tags.photo_id = ? AND tags.analyzer_id = ? ORDER BY tags.score DESC;
+
+-- name: read_regions
+SELECT kind, label, score, box_left, box_top, box_width, box_height, landmarks
+FROM regions WHERE photo_id = ? AND analyzer_id = ? ORDER BY ordinal;

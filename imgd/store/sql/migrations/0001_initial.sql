@@ -10,10 +10,12 @@ CREATE TABLE roots (
     id            INTEGER PRIMARY KEY,
     path          BLOB NOT NULL UNIQUE,             -- absolute, as bytes
     display_path  TEXT NOT NULL,
-    filesystem_id TEXT NOT NULL DEFAULT '',
+    filesystem_id TEXT NOT NULL DEFAULT '',         -- st_dev at the last full scan, and whether it was a mount point
     state         TEXT NOT NULL DEFAULT 'online' CHECK (state IN ('online', 'offline')),
     state_reason  TEXT NOT NULL DEFAULT '',
-    scanned_at    REAL
+    scanned_at    REAL,
+    removed_at    REAL,                             -- when it left the configuration; NULL: it is configured
+    purge_held    INTEGER NOT NULL DEFAULT 0        -- 1: so much went missing at once that a person must confirm
 ) STRICT;
 
 CREATE TABLE folders (
@@ -50,6 +52,8 @@ CREATE TABLE photos (
 CREATE INDEX photos_by_inode ON photos (inode);
 CREATE INDEX photos_by_change ON photos (change_seq);
 CREATE INDEX photos_missing ON photos (missing_since) WHERE state = 'missing';
+CREATE INDEX photos_missing_by_size ON photos (size, mtime_ns) WHERE state = 'missing';
+CREATE INDEX photos_by_fingerprint ON photos (fingerprint) WHERE fingerprint IS NOT NULL;
 
 CREATE TABLE sidecars (
     id       INTEGER PRIMARY KEY,

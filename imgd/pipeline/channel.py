@@ -1,0 +1,95 @@
+"""Typed messages between imgd's processes: length-prefixed MessagePack on a socket pair.
+
+MessagePack with declared types rather than pickle, because a worker reads files that nobody trusts: whatever
+it sends can only ever become one of the declared messages.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import struct
+from typing import Any, Generic, TypeVar
+
+import msgspec
+
+SentT = TypeVar("SentT")
+ReceivedT = TypeVar("ReceivedT")
+
+_LENGTH = struct.Struct("<I")
+MAX_MESSAGE_BYTES = 64 << 20
+
+
+class ChannelClosedError(Exception):
+    """The other end is gone."""
+
+
+class Channel(Generic[SentT, ReceivedT]):
+    """The child's blocking end."""
+
+    def __init__(self, connection: socket.socket, received: Any) -> None:
+        self._socket = connection
+        self._stream = connection.makefile("rb")
+        self._encoder = msgspec.msgpack.Encoder()
+        self._decoder = msgspec.msgpack.Decoder(received)
+
+    def send(self, message: SentT) -> None:
+        body = self._encoder.encode(message)
+        try:
+            self._socket.sendall(_LENGTH.pack(len(body)) + body)
+        except OSError as error:
+            raise ChannelClosedError from error
+
+    def receive(self) -> ReceivedT:
+        """The next message; blocks.
+
+        Raises:
+            ChannelClosedError: when the other end is gone.
+        """
+        try:
+            head = self._stream.read(_LENGTH.size)
+            body = self._stream.read(_LENGTH.unpack(head)[0]) if len(head) == _LENGTH.size else b""
+        except OSError as error:
+            raise ChannelClosedError from error
+        if not body:
+            raise ChannelClosedError
+        received: ReceivedT = self._decoder.decode(body)
+        return received
+
+
+class AsyncChannel(Generic[SentT, ReceivedT]):
+    """The main process's end, in its event loop."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, received: Any) -> None:
+        self._reader = reader
+        self._writer = writer
+        self._encoder = msgspec.msgpack.Encoder()
+        self._decoder = msgspec.msgpack.Decoder(received)
+
+    @classmethod
+    async def open(cls, connection: socket.socket, received: Any) -> AsyncChannel[SentT, ReceivedT]:
+        reader, writer = await asyncio.open_connection(sock=connection, limit=MAX_MESSAGE_BYTES)
+        return cls(reader, writer, received)
+
+    def send(self, message: SentT) -> None:
+        body = self._encoder.encode(message)
+        self._writer.write(_LENGTH.pack(len(body)) + body)
+
+    async def receive(self) -> ReceivedT:
+        """The next message.
+
+        Raises:
+            ChannelClosedError: when the other end is gone, or sent what is no message.
+        """
+        try:
+            head = await self._reader.readexactly(_LENGTH.size)
+            length = _LENGTH.unpack(head)[0]
+            if length > MAX_MESSAGE_BYTES:
+                raise ChannelClosedError
+            received: ReceivedT = self._decoder.decode(await self._reader.readexactly(length))
+        except (asyncio.IncompleteReadError, ConnectionError, msgspec.MsgspecError) as error:
+            raise ChannelClosedError from error
+        return received
+
+    def close(self) -> None:
+        self._writer.close()

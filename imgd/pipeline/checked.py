@@ -1,0 +1,112 @@
+"""Checking what an analyzer returned, where it was returned: nonsense is refused with its name and reason."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from imgd.domain import FactValue, Finding, Region, StoredFinding, StoredVector, Tag, Text, Vector
+from imgd.errors import PluginError
+from imgd.plugins import AnalyzerClass
+
+MAX_TEXT_CHARS = 200_000
+
+
+def check_finding(analyzer: AnalyzerClass, finding: object) -> StoredFinding:
+    """`finding` in plain values, ready to be stored.
+
+    Raises:
+        PluginError: naming the analyzer, what is wrong and where.
+    """
+    check = _Check(analyzer)
+    if not isinstance(finding, Finding):
+        raise check.error(f"returned {type(finding).__name__}, not a Finding or a Failure")
+    return StoredFinding(
+        facts={str(key): check.fact(str(key), value) for key, value in finding.facts.items()},
+        filterable=check.filterable(finding),
+        texts=[check.text(text) for text in finding.texts if text.text.strip()],
+        tags=[check.tag(tag) for tag in finding.tags],
+        regions=[check.region(region) for region in finding.regions],
+        vectors=[check.vector(vector, len(finding.regions)) for vector in finding.vectors],
+    )
+
+
+def plain_finding(stored: StoredFinding) -> Finding:
+    """A stored finding as an analyzer that named its maker in `after` receives it (without vectors)."""
+    return Finding(stored.facts, tuple(stored.texts), tuple(stored.tags), tuple(stored.regions))
+
+
+class _Check:
+    def __init__(self, analyzer: AnalyzerClass) -> None:
+        self._analyzer = analyzer
+
+    def error(self, problem: str) -> PluginError:
+        return PluginError(f"analyzer {self._analyzer.name}: {problem}")
+
+    def fact(self, key: str, value: Any) -> FactValue:
+        if isinstance(value, np.generic):
+            value = value.item()
+        if isinstance(value, bool | int | str) or value is None:
+            return value
+        if isinstance(value, float):
+            if not math.isfinite(value):
+                raise self.error(f"fact {key} is {value}")
+            return value
+        if isinstance(value, list | tuple):
+            return [self.fact(key, each) for each in value]
+        if isinstance(value, dict):
+            return {str(name): self.fact(f"{key}.{name}", each) for name, each in value.items()}
+        raise self.error(f"fact {key} is a {type(value).__name__}; facts hold JSON values")
+
+    def filterable(self, finding: Finding) -> list[tuple[str, float | None, str | None]]:
+        rows: list[tuple[str, float | None, str | None]] = []
+        for key, kind in self._analyzer.facts.items():
+            value = self.fact(key, finding.facts.get(key))
+            if value is None:
+                continue
+            if kind is str:
+                if not isinstance(value, str):
+                    raise self.error(f"fact {key} was declared str and is {value!r}")
+                rows.append((key, None, value))
+            elif isinstance(value, bool | int | float):
+                rows.append((key, float(value), None))
+            else:
+                raise self.error(f"fact {key} was declared {kind.__name__} and is {value!r}")
+        return rows
+
+    def text(self, text: Text) -> Text:
+        return Text(text.kind, text.text[:MAX_TEXT_CHARS].replace("\0", ""))
+
+    def tag(self, tag: Tag) -> Tag:
+        label = " ".join(str(tag.label).replace("\0", "").split())
+        if not label:
+            raise self.error("returned a tag without a label")
+        return Tag(label, self._fraction("the score of a tag", tag.score))
+
+    def region(self, region: Region) -> Region:
+        box = tuple(float(value) for value in region.box)
+        if len(box) != 4 or not all(math.isfinite(value) and -1 <= value <= 2 for value in box):
+            raise self.error(f"the box of a region is {region.box}, not four fractions of the photo")
+        landmarks = tuple((float(x), float(y)) for x, y in region.landmarks)
+        score = self._fraction("the score of a region", region.score)
+        left, top, width, height = box
+        return Region(str(region.kind), (left, top, width, height), str(region.label), score, landmarks)
+
+    def vector(self, vector: Vector, regions: int) -> StoredVector:
+        values = np.asarray(vector.values, dtype=np.float32)
+        if values.ndim != 1 or values.size == 0:
+            raise self.error(f"a vector of space {vector.space} has shape {values.shape}, not (d,)")
+        norm = float(np.linalg.norm(values))
+        if not math.isfinite(norm) or norm == 0:
+            raise self.error(f"a vector of space {vector.space} holds NaN, infinity, or only zeros")
+        if vector.region is not None and not 0 <= vector.region < regions:
+            raise self.error(f"a vector names region {vector.region} of {regions}")
+        return StoredVector(vector.space, (values / norm).astype(np.float16).tobytes(), vector.region)
+
+    def _fraction(self, what: str, value: float) -> float:
+        number = float(value)
+        if not -1e-6 <= number <= 1 + 1e-6:
+            raise self.error(f"{what} is {value}, not from 0 to 1")
+        return min(1.0, max(0.0, number))

@@ -1,0 +1,115 @@
+"""Batches for the store: outcomes are kept until enough photos or enough time have come together, then committed
+in one transaction. Nothing counts as done before its commit."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import sqlite3
+import time
+from collections.abc import Callable, Sequence
+
+from imgd.domain import Decoded, Outcome
+from imgd.errors import ImgdError
+from imgd.store.database import Database
+from imgd.store.findings import Committed, commit
+
+log = logging.getLogger(__name__)
+
+_RETRY_S = 5.0
+AfterCommit = Callable[[sqlite3.Connection, Sequence[int]], None]
+"""Runs in the commit's own transaction with the ids of the photos that were decoded."""
+
+
+class Committer:
+    """Collects outcomes and commits them; `committed` is called in the event loop after each commit."""
+
+    def __init__(
+        self,
+        database: Database,
+        committed: Callable[[Committed], None],
+        after: AfterCommit | None = None,
+        *,
+        photos: int,
+        interval_s: float,
+    ) -> None:
+        self._database = database
+        self._committed = committed
+        self._after = after
+        self._photos = photos
+        self._interval_s = interval_s
+        self._decoded: list[Decoded] = []
+        self._outcomes: list[Outcome] = []
+        self._waiting: set[int] = set()
+        self._changed = asyncio.Event()
+        self._full = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+        self.fault = ""
+
+    def start(self) -> None:
+        self._task = asyncio.create_task(self._run(), name="committer")
+
+    async def stop(self) -> None:
+        """Commit what is there, once; what cannot be committed stays owed."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+        if self._outcomes or self._decoded:
+            try:
+                await self._commit()
+            except ImgdError as error:
+                log.warning("the last batch was not committed and stays owed: %s", error)
+
+    @property
+    def backlog(self) -> int:
+        """Photos whose outcomes wait for a commit."""
+        return len(self._waiting)
+
+    def add(self, decoded: Decoded | None, outcomes: Sequence[Outcome]) -> None:
+        if decoded is not None:
+            self._decoded.append(decoded)
+            self._waiting.add(decoded.photo_id)
+        self._outcomes.extend(outcomes)
+        self._waiting.update(outcome.photo_id for outcome in outcomes)
+        self._changed.set()
+        if len(self._waiting) >= self._photos:
+            self._full.set()
+
+    async def _run(self) -> None:
+        while True:
+            await self._changed.wait()
+            try:
+                async with asyncio.timeout(self._interval_s):
+                    await self._full.wait()
+            except TimeoutError:
+                pass
+            try:
+                await self._commit()
+                self.fault = ""
+            except ImgdError as error:
+                self.fault = f"{error}. {error.advice}"
+                log.error("%s; the batch is kept and tried again", error)
+                await asyncio.sleep(_RETRY_S)
+
+    async def _commit(self) -> None:
+        """Commit everything collected so far; it is kept where that fails."""
+        decoded, outcomes, waiting = self._decoded, self._outcomes, self._waiting
+        self._decoded, self._outcomes, self._waiting = [], [], set()
+        self._changed.clear()
+        self._full.clear()
+
+        def work(connection: sqlite3.Connection) -> Committed:
+            committed = commit(connection, decoded, outcomes, time.time())
+            if self._after is not None:
+                self._after(connection, [each.photo_id for each in decoded])
+            return committed
+
+        try:
+            committed = await asyncio.wrap_future(self._database.write(work))
+        except BaseException:
+            self._decoded = decoded + self._decoded
+            self._outcomes = outcomes + self._outcomes
+            self._waiting |= waiting
+            self._changed.set()
+            raise
+        self._committed(committed)

@@ -1,0 +1,162 @@
+"""What the main process and its workers, lanes and encoder say to one another."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from msgspec import Struct
+
+from imgd.domain import DecodeReport, FileStat, StoredFinding
+
+
+@dataclass(frozen=True, slots=True)
+class AnalyzerSpec:
+    """How a child finds and makes an analyzer (or a query encoder): by name, so that one whose import fails
+    costs only itself."""
+
+    name: str
+    module: str
+    qualname: str
+    settings: Any
+    model_dirs: Mapping[str, Path]
+    cache_dir: Path | None = None
+
+
+class Ready(Struct, frozen=True, array_like=True):
+    """A child's first message. `faults`: why an analyzer could not be loaded, by analyzer name."""
+
+    faults: dict[str, str] = {}
+
+
+class PhotoTask(Struct, frozen=True, array_like=True):
+    """One photo for a worker: one open, one decode, the inline analyzers, and pixels for the lanes."""
+
+    photo_id: int
+    path: bytes
+    stat: FileStat
+    sidecars: tuple[bytes, ...]
+    analyzers: tuple[str, ...]  # inline ones, in an order that respects `after`
+    model_edges: tuple[int, ...]  # sizes wanted in shared memory
+    slot_offset: int  # where in the arena they go; -1 where none is wanted
+    prior: dict[str, StoredFinding] = {}  # findings that analyzers named in `after`
+
+
+class Level(Struct, frozen=True, array_like=True):
+    """Pixels in the arena: (height, width, 3) uint8 from `offset`."""
+
+    edge: int
+    offset: int
+    height: int
+    width: int
+
+
+class AnalyzerOutcome(Struct, frozen=True, array_like=True):
+    """What one analyzer said of one photo: a finding, or the reason why there is none."""
+
+    analyzer: str
+    finding: StoredFinding | None = None
+    reason: str = ""
+    transient: bool = False  # the failure may pass by itself (a full disk)
+
+
+class PhotoStatus(enum.StrEnum):
+    """How a worker found a photo's file."""
+
+    DONE = "done"
+    CHANGED = "changed"
+    """Not as registered, or changed while it was read."""
+    GONE = "gone"
+    UNREADABLE = "unreadable"
+
+
+class PhotoResult(Struct, frozen=True, array_like=True):
+    """A worker's answer to a PhotoTask. `reason`: why there are no pixels, or why the file was not read;
+    `transient`: that may pass by itself."""
+
+    photo_id: int
+    status: PhotoStatus
+    reason: str = ""
+    report: DecodeReport | None = None
+    outcomes: list[AnalyzerOutcome] = []
+    levels: list[Level] = []
+    transient: bool = False
+
+
+class LaneItem(Struct, frozen=True, array_like=True):
+    """One photo of a lane's batch."""
+
+    photo_id: int
+    path: bytes
+    format: str
+    width: int
+    height: int
+    level: Level
+    prior: dict[str, StoredFinding] = {}
+
+
+class LaneBatch(Struct, frozen=True, array_like=True):
+    """Photos for one analyzer of a lane."""
+
+    analyzer: str
+    items: list[LaneItem]
+
+
+class LaneResult(Struct, frozen=True, array_like=True):
+    """A lane's answer to a LaneBatch: one outcome an item, in order; `seconds` spent in the analyzer."""
+
+    analyzer: str
+    outcomes: list[AnalyzerOutcome]
+    seconds: float
+
+
+class EncodeRequest(Struct, frozen=True, array_like=True):
+    """Texts for the query encoder of `space`."""
+
+    number: int
+    space: str
+    texts: list[str]
+
+
+class EncodeAnswer(Struct, frozen=True, array_like=True):
+    """Float32 rows, one a text, in native byte order; or why there are none."""
+
+    number: int
+    vectors: bytes = b""
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerSetup:
+    """All a worker needs to start."""
+
+    index: int
+    analyzers: tuple[AnalyzerSpec, ...]
+    formats: tuple[tuple[str, str], ...]  # (module, qualname) of image formats that plugins bring
+    decode: Any  # config.DecodeSettings
+    arena_bytes: int
+    nice: int
+    recycle_after: int
+
+
+@dataclass(frozen=True, slots=True)
+class LaneSetup:
+    """All a lane needs to start."""
+
+    index: int
+    device: str
+    analyzers: tuple[AnalyzerSpec, ...]
+    arena_bytes: int
+    nice: int
+
+
+@dataclass(frozen=True, slots=True)
+class EncoderSetup:
+    """All the encoder process needs to start; specs are named by their space."""
+
+    index: int
+    encoders: tuple[AnalyzerSpec, ...]
+    arena_bytes: int = field(default=0)

@@ -1,0 +1,97 @@
+"""What one pass over a photo does: which analyzers run, in which order, at which sizes."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from imgd.domain import Device, OwedPhoto
+from imgd.pipeline.messages import AnalyzerSpec
+from imgd.plugins import AnalyzerClass
+
+
+@dataclass(frozen=True, slots=True)
+class ActiveAnalyzer:
+    """An analyzer that can run now."""
+
+    id: int
+    declaration: AnalyzerClass
+    spec: AnalyzerSpec
+
+    @property
+    def name(self) -> str:
+        return self.spec.name
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """One pass over one photo: decode once, at the largest of the sizes that its analyzers still owe."""
+
+    photo: OwedPhoto
+    inline: tuple[str, ...]
+    models: tuple[str, ...]
+    model_edges: tuple[int, ...]
+    reads: tuple[str, ...]
+    """Analyzers whose stored findings are read by those that run."""
+    complete: bool
+    """Whether nothing more is owed behind this pass."""
+
+
+def plan_photo(photo: OwedPhoto, active: Mapping[int, ActiveAnalyzer]) -> Plan | None:
+    """The next pass over `photo`, or None when nothing of it can run.
+
+    An analyzer that reads the finding of another one that is owed too runs behind it: in the same pass where
+    the other runs inline, else in a later pass.
+    """
+    owed = {
+        active[job.analyzer_id].name: active[job.analyzer_id] for job in photo.jobs if job.analyzer_id in active
+    }
+    inline = _in_order([each for each in owed.values() if each.declaration.device is Device.CPU], owed)
+    models = [
+        each
+        for each in owed.values()
+        if each.declaration.device is Device.MODEL
+        and all(name not in owed or name in inline for name in each.declaration.after)
+    ]
+    if not inline and not models:
+        return None
+    running = [*(owed[name] for name in inline), *models]
+    return Plan(
+        photo=photo,
+        inline=tuple(inline),
+        models=tuple(each.name for each in models),
+        model_edges=tuple(sorted({each.declaration.needs.edge for each in models})),
+        reads=tuple({name for each in running for name in each.declaration.after if name not in owed}),
+        complete=len(running) == len(owed),
+    )
+
+
+def model_edges(active: Collection[ActiveAnalyzer]) -> list[int]:
+    """All sizes that lanes can ask for: what a slot of shared memory has to hold."""
+    return sorted({each.declaration.needs.edge for each in active if each.declaration.device is Device.MODEL})
+
+
+def make_spec(
+    declaration: AnalyzerClass, settings: Any, model_dirs: Mapping[str, Path], cache_dir: Path | None
+) -> AnalyzerSpec:
+    """How a child makes `declaration`."""
+    return AnalyzerSpec(
+        declaration.name, declaration.__module__, declaration.__qualname__, settings, dict(model_dirs), cache_dir
+    )
+
+
+def _in_order(candidates: Sequence[ActiveAnalyzer], owed: Mapping[str, ActiveAnalyzer]) -> list[str]:
+    """Names of inline analyzers, each behind those it reads; those that wait for a lane are left out."""
+    ordered: list[str] = []
+    waiting = list(candidates)
+    while waiting:
+        free = [
+            each for each in waiting if all(name not in owed or name in ordered for name in each.declaration.after)
+        ]
+        if not free:
+            break
+        ordered += [each.name for each in free]
+        waiting = [each for each in waiting if each not in free]
+    return ordered

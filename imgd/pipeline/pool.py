@@ -1,0 +1,191 @@
+"""The decode workers: fed ahead so that none waits, replaced when they die, and never more than one photo the
+worse for it."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Callable
+from typing import Protocol
+
+from imgd.pipeline.arena import Arena
+from imgd.pipeline.channel import AsyncChannel, ChannelClosedError
+from imgd.pipeline.messages import PhotoResult, PhotoTask, Ready, WorkerSetup
+from imgd.pipeline.process import Child, ChildStarter
+
+log = logging.getLogger(__name__)
+
+TASKS_AHEAD = 2
+"""Tasks a worker has at hand: the one it does, and the next, so that it never waits for a round trip."""
+
+WorkerChannel = AsyncChannel[PhotoTask, Ready | PhotoResult]
+
+
+class PoolListener(Protocol):
+    """Whoever hears what became of tasks."""
+
+    def photo_worked(self, task: PhotoTask, result: PhotoResult) -> None: ...
+
+    def photo_killed(self, task: PhotoTask, doing: str, reason: str, *, hung: bool) -> None:
+        """The worker died at this photo while `doing` (`decode`, or an analyzer's name)."""
+
+    def analyzers_unloadable(self, faults: dict[str, str]) -> None: ...
+
+    def worker_free(self) -> None: ...
+
+
+class WorkerPool:
+    """`count` workers over one queue. Workers start with the first task, and end when idle for `idle_s`."""
+
+    def __init__(
+        self,
+        starter: ChildStarter,
+        arena: Arena,
+        make_setup: Callable[[int], WorkerSetup],
+        listener: PoolListener,
+        *,
+        count: int,
+        timeout_s: float,
+        idle_s: float,
+    ) -> None:
+        self._starter = starter
+        self._arena = arena
+        self._make_setup = make_setup
+        self._listener = listener
+        self._timeout_s = timeout_s
+        self._idle_s = idle_s
+        self._queue: deque[PhotoTask] = deque()
+        self._added = asyncio.Event()
+        self.count = count
+        self._hands = [_Hand(self, index) for index in range(count)]
+        self._tasks: list[asyncio.Task[None]] = []
+
+    def start(self) -> None:
+        self._tasks = [asyncio.create_task(hand.run(), name=f"worker {hand.index}") for hand in self._hands]
+
+    async def stop(self) -> None:
+        """End all workers; tasks that were not finished stay owed."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    @property
+    def room(self) -> int:
+        """How many more tasks it takes to keep every worker fed."""
+        return max(0, self.count * (TASKS_AHEAD + 1) - len(self._queue) - sum(len(h.tasks) for h in self._hands))
+
+    def submit(self, task: PhotoTask) -> None:
+        self._queue.append(task)
+        self._added.set()
+
+    def take(self) -> PhotoTask | None:
+        return self._queue.popleft() if self._queue else None
+
+    def put_back(self, tasks: deque[PhotoTask]) -> None:
+        """Tasks that a dead worker had not begun."""
+        self._queue.extendleft(reversed(tasks))
+        self._added.set()
+
+    async def wait_for_work(self) -> None:
+        while not self._queue:
+            self._added.clear()
+            await self._added.wait()
+
+    async def start_worker(self, index: int) -> Child:
+        setup = self._make_setup(index)
+        return await self._starter.start(
+            "imgd.pipeline.worker:run", f"imgd-worker{index}", setup, [self._arena.fd]
+        )
+
+    @property
+    def listener(self) -> PoolListener:
+        return self._listener
+
+    @property
+    def timeout_s(self) -> float:
+        return self._timeout_s
+
+    @property
+    def idle_s(self) -> float:
+        return self._idle_s
+
+    def doing(self, index: int) -> str:
+        return self._arena.read_line(index)
+
+    def forget_doing(self, index: int) -> None:
+        self._arena.clear_line(index)
+
+
+class _Hand:
+    """One worker's place in the pool: runs a child, and the next when it ends."""
+
+    def __init__(self, pool: WorkerPool, index: int) -> None:
+        self._pool = pool
+        self.index = index
+        self.tasks: deque[PhotoTask] = deque()
+
+    async def run(self) -> None:
+        while True:
+            await self._pool.wait_for_work()
+            await self._live()
+
+    async def _live(self) -> None:
+        """One child from start to end."""
+        self._pool.forget_doing(self.index)
+        child = await self._pool.start_worker(self.index)
+        channel: WorkerChannel = await AsyncChannel.open(child.connection, Ready | PhotoResult)
+        hung = False
+        try:
+            await self._feed(channel)
+        except ChannelClosedError:
+            pass
+        except TimeoutError:
+            hung = True
+            child.kill()
+        except asyncio.CancelledError:
+            child.kill()
+            raise
+        finally:
+            channel.close()
+        status = await child.wait()
+        self._settle(status, hung=hung)
+
+    async def _feed(self, channel: WorkerChannel) -> None:
+        ready = await channel.receive()
+        if isinstance(ready, Ready) and ready.faults:
+            self._pool.listener.analyzers_unloadable(ready.faults)
+        while True:
+            while len(self.tasks) < TASKS_AHEAD and (task := self._pool.take()):
+                self.tasks.append(task)
+                channel.send(task)
+            if not self.tasks:
+                try:
+                    async with asyncio.timeout(self._pool.idle_s):
+                        await self._pool.wait_for_work()
+                except TimeoutError:
+                    return
+                continue
+            async with asyncio.timeout(self._pool.timeout_s):
+                result = await channel.receive()
+            if isinstance(result, PhotoResult):
+                self._pool.listener.photo_worked(self.tasks.popleft(), result)
+                self._pool.listener.worker_free()
+
+    def _settle(self, status: int, *, hung: bool) -> None:
+        """Find who is to blame for an end: the photo in hand, or nobody when the worker ended by itself."""
+        tasks, self.tasks = self.tasks, deque()
+        if tasks and (hung or status != 0):
+            doing = self._pool.doing(self.index) or "decode"
+            reason = f"took longer than {self._pool.timeout_s:g} s" if hung else describe_exit(status)
+            log.warning("worker %d: %s while it did %s", self.index, reason, doing)
+            self._pool.listener.photo_killed(tasks.popleft(), doing, reason, hung=hung)
+        self._pool.put_back(tasks)
+        self._pool.listener.worker_free()
+
+
+def describe_exit(status: int) -> str:
+    """How a process ended, in words."""
+    if status < 0:
+        return f"was killed by signal {-status}"
+    return f"ended with status {status}"

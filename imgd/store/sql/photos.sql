@@ -1,0 +1,146 @@
+-- The staging table of one registration: a row a file, by path. It lives in memory, on the write connection.
+
+-- name: make_staging
+CREATE TEMP TABLE IF NOT EXISTS seen_files (
+    folder_id INTEGER NOT NULL,
+    name      BLOB NOT NULL,
+    size      INTEGER NOT NULL,
+    mtime_ns  INTEGER NOT NULL,
+    device    INTEGER NOT NULL,
+    inode     INTEGER NOT NULL,
+    photo_id  INTEGER,
+    verdict   TEXT NOT NULL DEFAULT 'new',
+    PRIMARY KEY (folder_id, name)
+) WITHOUT ROWID;
+
+-- name: clear_staging
+DELETE FROM temp.seen_files;
+
+-- name: stage
+INSERT OR REPLACE INTO temp.seen_files (folder_id, name, size, mtime_ns, device, inode) VALUES :rows;
+
+-- name: recognise
+UPDATE temp.seen_files
+SET photo_id = known.id,
+    verdict = CASE
+        WHEN known.size <> seen_files.size OR known.mtime_ns <> seen_files.mtime_ns THEN 'changed'
+        WHEN (known.inode <> seen_files.inode OR known.device <> seen_files.device) AND EXISTS (
+            SELECT 1 FROM main.photos AS other
+            WHERE other.inode = seen_files.inode AND other.device = seen_files.device AND other.id <> known.id
+              AND other.size = seen_files.size AND other.mtime_ns = seen_files.mtime_ns) THEN 'changed'
+        WHEN known.state = 'missing' THEN 'back'
+        WHEN known.inode <> seen_files.inode OR known.device <> seen_files.device THEN 'relinked'
+        ELSE 'unchanged' END
+FROM main.photos AS known
+WHERE known.folder_id = seen_files.folder_id AND known.name = seen_files.name;
+
+-- name: verdicts
+SELECT verdict, COUNT(*) FROM temp.seen_files GROUP BY verdict;
+
+-- name: newest
+SELECT COALESCE(MAX(id), 0) FROM photos;
+
+-- name: add_new
+INSERT INTO photos (folder_id, name, display_name, size, mtime_ns, device, inode, added_at, change_seq)
+SELECT folder_id, name, CAST(name AS TEXT), size, mtime_ns, device, inode, :now, :change_seq
+FROM temp.seen_files WHERE verdict = 'new';
+
+-- name: show_name
+UPDATE photos SET display_name = ? WHERE folder_id = ? AND name = ?;
+
+-- name: owe_new
+INSERT INTO jobs (photo_id, analyzer_id, priority)
+SELECT photos.id, analyzers.id, :priority
+FROM photos CROSS JOIN analyzers
+WHERE photos.id > :newest AND analyzers.active;
+
+-- name: update_known
+UPDATE photos
+SET size = seen.size, mtime_ns = seen.mtime_ns, device = seen.device, inode = seen.inode,
+    state = 'present', missing_since = NULL,
+    revision = photos.revision + (seen.verdict = 'changed'),
+    fingerprint = CASE seen.verdict WHEN 'changed' THEN NULL ELSE photos.fingerprint END,
+    content_hash = CASE seen.verdict WHEN 'changed' THEN NULL ELSE photos.content_hash END,
+    change_seq = CASE seen.verdict WHEN 'relinked' THEN photos.change_seq ELSE :change_seq END
+FROM temp.seen_files AS seen
+WHERE photos.id = seen.photo_id AND seen.verdict IN ('changed', 'back', 'relinked');
+
+-- name: owe_changed
+INSERT INTO jobs (photo_id, analyzer_id, priority)
+SELECT seen.photo_id, analyzers.id, :priority
+FROM temp.seen_files AS seen CROSS JOIN analyzers
+WHERE seen.verdict = 'changed' AND analyzers.active
+ON CONFLICT (photo_id, analyzer_id) DO UPDATE
+    SET priority = MIN(priority, excluded.priority), state = 'owed', attempts = 0, not_before = 0, reason = '';
+
+-- What was owed everywhere while a photo was missing did not reach it.
+-- name: owe_back
+INSERT INTO jobs (photo_id, analyzer_id, priority)
+SELECT seen.photo_id, analyzers.id, :priority
+FROM temp.seen_files AS seen CROSS JOIN analyzers
+WHERE seen.verdict = 'back' AND analyzers.active
+  AND NOT EXISTS (SELECT 1 FROM findings
+                  WHERE findings.photo_id = seen.photo_id AND findings.analyzer_id = analyzers.id
+                    AND findings.generation = analyzers.generation)
+ON CONFLICT (photo_id, analyzer_id) DO NOTHING;
+
+-- name: differing
+SELECT seen.column1, seen.column2, photos.id
+FROM (VALUES :rows) AS seen
+LEFT JOIN photos ON photos.folder_id = seen.column1 AND photos.name = seen.column2
+WHERE photos.id IS NULL OR photos.size <> seen.column3 OR photos.mtime_ns <> seen.column4
+   OR photos.inode <> seen.column6 OR photos.device <> seen.column5 OR photos.state = 'missing';
+
+-- A photo whose file may now be the seen one, by inode. One in an offline root counts only where that root
+-- is no longer configured: the file of an unplugged disk is not gone.
+-- name: look_alikes
+SELECT photos.id, roots.path, folders.path, photos.name, seen.column3, roots.removed_at IS NOT NULL
+FROM (VALUES :rows) AS seen
+JOIN photos ON photos.inode = seen.column5 AND photos.device = seen.column4
+           AND photos.size = seen.column1 AND photos.mtime_ns = seen.column2
+JOIN folders ON folders.id = photos.folder_id
+JOIN roots ON roots.id = folders.root_id
+WHERE roots.state = 'online' OR roots.removed_at IS NOT NULL
+ORDER BY photos.id;
+
+-- name: find
+SELECT photos.id, photos.state FROM folders JOIN photos ON photos.folder_id = folders.id
+WHERE folders.root_id = ? AND folders.path = ? AND photos.name = ?;
+
+-- name: move
+UPDATE photos SET folder_id = ?, name = ?, display_name = ?, state = 'present', missing_since = NULL, change_seq = ?
+WHERE id = ?;
+
+-- name: remove
+DELETE FROM photos WHERE id = ?;
+
+-- name: page_of_folder
+SELECT id, name, device FROM photos
+WHERE folder_id = ? AND name > ? AND state = 'present' ORDER BY name LIMIT ?;
+
+-- name: mark_missing
+UPDATE photos SET state = 'missing', missing_since = :now, change_seq = :change_seq
+WHERE state = 'present' AND id IN (SELECT value FROM json_each(:photos));
+
+-- name: mark_folders_missing
+UPDATE photos SET state = 'missing', missing_since = :now, change_seq = :change_seq
+WHERE state = 'present' AND folder_id IN (
+    SELECT id FROM folders WHERE root_id = :root_id
+      AND (path = :folder OR (path > CAST(:folder || '/' AS BLOB) AND path < CAST(:folder || '0' AS BLOB))));
+
+-- name: lost_twins
+SELECT fresh.id, lost.id, fresh.folder_id, fresh.name, fresh.display_name, fresh.device, fresh.inode
+FROM json_each(:photos) AS wanted
+JOIN photos AS fresh ON fresh.id = wanted.value
+JOIN photos AS lost ON lost.size = fresh.size AND lost.mtime_ns = fresh.mtime_ns AND lost.state = 'missing'
+WHERE fresh.state = 'present' AND fresh.fingerprint IS NOT NULL AND lost.fingerprint = fresh.fingerprint
+  AND lost.id < fresh.id
+  AND (SELECT COUNT(*) FROM photos AS other
+       WHERE other.fingerprint = fresh.fingerprint AND other.size = fresh.size
+         AND other.mtime_ns = fresh.mtime_ns) = 2;
+
+-- name: take_over
+UPDATE photos
+SET folder_id = :folder_id, name = :name, display_name = :display_name, device = :device, inode = :inode,
+    state = 'present', missing_since = NULL, change_seq = :change_seq
+WHERE id = :photo_id;
