@@ -28,7 +28,8 @@ _GARBLED = re.compile(
 )
 _HEADER = re.compile(
     r"not a \w+ file|cannot identify|no jpeg|unrecognized header|invalid magic|not identified|no marker found"
-    r"|missing dimensions|header (checksum|length)|parsing failed|cannot extend|unpack_from|out of range|codec can|-layer image|\bIHDR\b",
+    r"|missing dimensions|header (checksum|length)|parsing failed|cannot extend|-layer image|\bIHDR\b"
+    r"|unpack_from|out of range|codec can",
     re.IGNORECASE,
 )
 _GARBLED_ERRORS = (IndexError, KeyError, TypeError, AttributeError, UnicodeError, struct.error, OverflowError)

@@ -7,7 +7,7 @@ import dataclasses
 import importlib
 import io
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import ClassVar
 
 import numpy as np
@@ -47,13 +47,17 @@ class PillowFormat(ImageFormat):
             raise
         except Exception as error:  # noqa: BLE001  a decoder of hostile bytes may raise anything
             strict = error
+
+        def explain(missing: float) -> str:
+            return reason(strict, data, self.name, missing)
+
         trimmed = self.trim(data)
         if len(trimmed) < len(data):
             with contextlib.suppress(Exception), _pillow(tolerant=False):
                 picture = self._decode(trimmed, edge_px, max_pixels, turn)
-                return dataclasses.replace(picture, damage=reason(strict, data, self.name))
+                return dataclasses.replace(picture, damage=explain(0))
         with _pillow(tolerant=True):
-            return self._salvage(data, edge_px, max_pixels, turn, strict)
+            return self._salvage(trimmed, edge_px, max_pixels, turn, explain)
 
     def open(self, data: bytes) -> ImageFile.ImageFile:
         """The file's header, read; no pixel decoded yet."""
@@ -106,22 +110,26 @@ class PillowFormat(ImageFormat):
             image.load()
             return Picture(self._pixels(image, exact_size(*stored, edge_px), turn), width, height, route)
 
-    def _salvage(self, data: bytes, edge_px: int, max_pixels: int, turn: int | None, strict: Exception) -> Picture:
-        """What a damaged file still gives, read without complaint; `strict` is what a strict decoder said."""
+    def _salvage(
+        self, data: bytes, edge_px: int, max_pixels: int, turn: int | None, explain: Callable[[float], str]
+    ) -> Picture:
+        """What a damaged file still gives, read without complaint. `explain`: from the missing fraction of the
+        picture to why a strict decoder refused it."""
         with self.open(self.mend(data)) as image:
             check_pixels(*image.size, max_pixels)
             stored = image.size
             turn = self.orientation(image) if turn is None else turn
             width, height = orientation.upright_size(stored, turn)
             if edge_px == 0:
-                return Picture(None, width, height, "metadata", reason(strict, data, self.name))
+                return Picture(None, width, height, "metadata", explain(0))
             route = self.reduce(image, exact_size(*stored, edge_px))
             image.load()
             missing = _blank_tail(image, self.fillers)
             if missing >= 1:
-                raise BrokenImageError(reason(strict, data, self.name)) from strict
-            pixels = self._pixels(image, exact_size(*stored, edge_px), turn)
-            return Picture(pixels, width, height, route, reason(strict, data, self.name, missing))
+                raise BrokenImageError(explain(0))
+            return Picture(
+                self._pixels(image, exact_size(*stored, edge_px), turn), width, height, route, explain(missing)
+            )
 
     def _pixels(self, image: Image.Image, size: tuple[int, int], turn: int) -> npt.NDArray[np.uint8]:
         """Scaled first, since turning and colour conversion then cost less."""
