@@ -160,7 +160,7 @@ def _as_unreachable(connection: _UnixConnection) -> Iterator[None]:
         ) from error
     except (OSError, http.client.HTTPException) as error:
         connection.close()
-        reason = (error.strerror if isinstance(error, OSError) else "") or "the connection was closed"
+        reason = getattr(error, "strerror", None) or str(error) or "the connection was closed"
         raise DaemonUnreachableError(f"{path}: {reason[0].lower()}{reason[1:]}") from error
 
 

@@ -1,0 +1,115 @@
+"""`imgctl status`: how far the daemon is, and whether all is well."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from imgd.cli.session import Session, json_option, pass_session
+from imgd.cli.terminal import console, human_duration, human_size, is_terminal, write_json, write_row, write_table
+
+if TYPE_CHECKING:
+    from imgd.control.protocol import IndexStatus, QueueStatus, StatusAnswer
+
+
+@click.command
+@json_option
+@pass_session
+def status(session: Session) -> None:
+    """Roots, queue, indexes and faults.
+
+    Piped, every line begins with the kind of thing it tells: daemon, root, queue, index, process or fault.
+    """
+    answer = session.client().status()
+    if session.json:
+        write_json(answer)
+    elif is_terminal():
+        _show(answer)
+    else:
+        _list(answer)
+
+
+def _show(answer: StatusAnswer) -> None:
+    from rich.text import Text
+
+    memory = sum(process.pss_bytes for process in answer.processes)
+    line = Text.assemble(
+        (f"imgd {answer.version} ", "bold"),
+        (answer.state, "green" if answer.state == "running" else "yellow"),
+        f" for {human_duration(answer.uptime_s)} (process {answer.pid})",
+        f", {human_size(memory)} of memory" if memory else "",
+        f", {answer.photos:,} photos",
+        f", {answer.missing:,} of them missing" if answer.missing else "",
+    )
+    console().print(line)
+    write_table(
+        ("root", "state", "photos", "missing", ""),
+        [
+            (
+                root.path,
+                root.state,
+                f"{root.photos:,}",
+                f"{root.missing:,}",
+                root.reason or _scanning(root.scanning),
+            )
+            for root in answer.roots
+        ],
+        right=("photos", "missing"),
+        title="Roots",
+    )
+    write_table(
+        ("analyzer", "state", "done", "owed", "failed", "photos/s", "time left", ""),
+        [
+            (
+                queue.analyzer,
+                queue.state,
+                f"{queue.done:,}",
+                f"{queue.owed:,}",
+                f"{queue.failed:,}",
+                f"{queue.rate_per_s:.1f}" if queue.owed else "",
+                _time_left(queue),
+                queue.advice,
+            )
+            for queue in answer.queue
+        ],
+        right=("done", "owed", "failed", "photos/s", "time left"),
+        title="Queue",
+    )
+    write_table(("index", "state"), [(index.name, _freshness(index)) for index in answer.indexes], title="Indexes")
+    if answer.faults:
+        write_table(("fault", "what to do"), [(each.message, each.hint) for each in answer.faults], title="Faults")
+
+
+def _list(answer: StatusAnswer) -> None:
+    write_row(
+        "daemon", answer.state, answer.version, answer.pid, round(answer.uptime_s), answer.photos, answer.missing
+    )
+    for root in answer.roots:
+        write_row(
+            "root", root.path, root.state, root.photos, root.missing, root.reason or _scanning(root.scanning)
+        )
+    for queue in answer.queue:
+        eta = "" if queue.eta_s is None else round(queue.eta_s)
+        counts = (queue.done, queue.owed, queue.failed, f"{queue.rate_per_s:.2f}", eta)
+        write_row("queue", queue.analyzer, queue.state, *counts, queue.advice)
+    for index in answer.indexes:
+        write_row("index", index.name, "clean" if index.clean else "dirty", index.dirty, round(index.staleness_s))
+    for process in answer.processes:
+        write_row("process", process.name, process.pid, process.pss_bytes, process.rss_bytes)
+    for fault in answer.faults:
+        write_row("fault", fault.message, fault.hint)
+
+
+def _scanning(scanning: bool) -> str:
+    return "scanning" if scanning else ""
+
+
+def _time_left(queue: QueueStatus) -> str:
+    return human_duration(queue.eta_s) if queue.owed else ""
+
+
+def _freshness(index: IndexStatus) -> str:
+    if index.clean:
+        return "clean"
+    return f"{index.dirty:,} changes behind, since {human_duration(index.staleness_s)}"
