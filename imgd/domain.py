@@ -9,13 +9,13 @@ from __future__ import annotations
 import enum
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-FactValue: TypeAlias = bool | int | float | str | list["FactValue"] | dict[str, "FactValue"] | None
+FactValue: TypeAlias = bool | int | float | str | list[Any] | dict[str, Any] | None
 """What a fact may hold: JSON. A filterable fact (declared in `Analyzer.facts`) is a scalar."""
 
 

@@ -158,6 +158,12 @@ class LimitError(DecodeError):
     hint = "Raise the limit named in the `decode` section of imgd.toml, then `imgctl retry`."
 
 
+class SearchError(ImgdError):
+    """The search cannot be answered."""
+
+    hint = "Try again; `imgctl status` shows what does not work."
+
+
 class QueryError(ImgdError):
     """The query cannot be understood."""
 

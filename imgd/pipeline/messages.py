@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +26,7 @@ class AnalyzerSpec:
     cache_dir: Path | None = None
 
 
-class Ready(Struct, frozen=True, array_like=True):
+class Ready(Struct, frozen=True, array_like=True, tag=True):
     """A child's first message. `faults`: why an analyzer could not be loaded, by analyzer name."""
 
     faults: dict[str, str] = {}
@@ -73,7 +73,7 @@ class PhotoStatus(enum.StrEnum):
     UNREADABLE = "unreadable"
 
 
-class PhotoResult(Struct, frozen=True, array_like=True):
+class PhotoResult(Struct, frozen=True, array_like=True, tag=True):
     """A worker's answer to a PhotoTask. `reason`: why there are no pixels, or why the file was not read;
     `transient`: that may pass by itself."""
 
@@ -105,7 +105,7 @@ class LaneBatch(Struct, frozen=True, array_like=True):
     items: list[LaneItem]
 
 
-class LaneResult(Struct, frozen=True, array_like=True):
+class LaneResult(Struct, frozen=True, array_like=True, tag=True):
     """A lane's answer to a LaneBatch: one outcome an item, in order; `seconds` spent in the analyzer."""
 
     analyzer: str
@@ -157,6 +157,5 @@ class LaneSetup:
 class EncoderSetup:
     """All the encoder process needs to start; specs are named by their space."""
 
-    index: int
     encoders: tuple[AnalyzerSpec, ...]
-    arena_bytes: int = field(default=0)
+    device: str

@@ -8,6 +8,7 @@ nursery ends when the main process does (its socket closes), so that no kill lea
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import importlib
 import os
@@ -54,6 +55,11 @@ def main() -> None:
         importlib.import_module(module)
     selector = selectors.DefaultSelector()
     selector.register(control, selectors.EVENT_READ)
+    with contextlib.suppress(BrokenPipeError):  # the main process is gone: so are its children, by their signal
+        _serve(control, selector)
+
+
+def _serve(control: socket.socket, selector: selectors.BaseSelector) -> None:
     while True:
         for key, _events in selector.select():
             if key.fileobj is control:

@@ -19,6 +19,10 @@ log = logging.getLogger(__name__)
 TASKS_AHEAD = 2
 """Tasks a worker has at hand: the one it does, and the next, so that it never waits for a round trip."""
 
+_START_TIMEOUT_S = 120.0
+_MAX_STARTS = 3
+_MAX_PAUSE_S = 30.0
+
 WorkerChannel = AsyncChannel[PhotoTask, Ready | PhotoResult]
 
 
@@ -52,9 +56,9 @@ class WorkerPool:
         self._starter = starter
         self._arena = arena
         self._make_setup = make_setup
-        self._listener = listener
-        self._timeout_s = timeout_s
-        self._idle_s = idle_s
+        self.listener = listener
+        self.timeout_s = timeout_s
+        self.idle_s = idle_s
         self._queue: deque[PhotoTask] = deque()
         self._added = asyncio.Event()
         self.count = count
@@ -98,18 +102,6 @@ class WorkerPool:
             "imgd.pipeline.worker:run", f"imgd-worker{index}", setup, [self._arena.fd]
         )
 
-    @property
-    def listener(self) -> PoolListener:
-        return self._listener
-
-    @property
-    def timeout_s(self) -> float:
-        return self._timeout_s
-
-    @property
-    def idle_s(self) -> float:
-        return self._idle_s
-
     def doing(self, index: int) -> str:
         return self._arena.read_line(index)
 
@@ -124,6 +116,7 @@ class _Hand:
         self._pool = pool
         self.index = index
         self.tasks: deque[PhotoTask] = deque()
+        self._failed_starts = 0
 
     async def run(self) -> None:
         while True:
@@ -133,6 +126,7 @@ class _Hand:
     async def _live(self) -> None:
         """One child from start to end."""
         self._pool.forget_doing(self.index)
+        self._failed_starts += 1  # until it says that it is ready
         child = await self._pool.start_worker(self.index)
         channel: WorkerChannel = await AsyncChannel.open(child.connection, Ready | PhotoResult)
         hung = False
@@ -149,10 +143,15 @@ class _Hand:
         finally:
             channel.close()
         status = await child.wait()
-        self._settle(status, hung=hung)
+        if self._failed_starts:
+            await self._bear(status)
+        else:
+            self._settle(status, hung=hung)
 
     async def _feed(self, channel: WorkerChannel) -> None:
-        ready = await channel.receive()
+        async with asyncio.timeout(_START_TIMEOUT_S):
+            ready = await channel.receive()
+        self._failed_starts = 0
         if isinstance(ready, Ready) and ready.faults:
             self._pool.listener.analyzers_unloadable(ready.faults)
         while True:
@@ -171,6 +170,16 @@ class _Hand:
             if isinstance(result, PhotoResult):
                 self._pool.listener.photo_worked(self.tasks.popleft(), result)
                 self._pool.listener.worker_free()
+
+    async def _bear(self, status: int) -> None:
+        """A worker that could not even start: wait a little longer each time, and blame what it was loading."""
+        doing = self._pool.doing(self.index)
+        reason = f"the worker {describe_exit(status)} while it loaded {doing or 'its libraries'}"
+        log.error("worker %d: %s", self.index, reason)
+        if doing and self._failed_starts >= _MAX_STARTS:
+            self._pool.listener.analyzers_unloadable({doing: reason})
+            self._failed_starts = 0
+        await asyncio.sleep(min(_MAX_PAUSE_S, 0.1 * 2**self._failed_starts))
 
     def _settle(self, status: int, *, hung: bool) -> None:
         """Find who is to blame for an end: the photo in hand, or nobody when the worker ended by itself."""

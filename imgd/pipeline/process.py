@@ -95,7 +95,11 @@ class ChildStarter:
         return child
 
     async def stop(self) -> None:
-        """End the nursery, and with it every child that is left."""
+        """End every child that is left, then the nursery."""
+        children = list(self._children.values())
+        for child in children:
+            child.kill()
+        await asyncio.gather(*(child.wait() for child in children))
         if self._control is not None:
             self._control.close()
             self._control = None

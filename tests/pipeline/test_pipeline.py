@@ -1,0 +1,185 @@
+"""The pipeline over real files, with real workers and lanes."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from pathlib import Path
+
+import pytest
+from pipeline_library import Library, analyze_all, write_photo
+
+from imgd.pipeline.process import ChildStarter
+from imgd.pipeline.scheduler import Pipeline
+
+
+def make_photos(library: Library, names: list[str]) -> list[Path]:
+    paths = [write_photo(library.root / name, (600 + 10 * number, 400)) for number, name in enumerate(names)]
+    library.register(*paths)
+    return paths
+
+
+def test_every_owed_analyzer_gets_each_photo_at_its_own_size(library: Library) -> None:
+    from toy_analyzers import Header, Lane, Shape
+
+    active = library.activate(Shape, Header, Lane)
+    make_photos(library, [f"{number}.jpg" for number in range(10)])
+    asyncio.run(analyze_all(library, active))
+    shapes = library.findings("shape")
+    assert len(shapes) == 10
+    assert shapes["0.jpg"] == {"pixels_wide": 200, "pixels_high": 133, "full": [600, 400], "format": "jpeg"}
+    lanes = library.findings("lane")
+    assert len(lanes) == 10
+    assert lanes["0.jpg"]["pixels"] == [43, 64, 3]
+    assert lanes["0.jpg"]["shape_said"] == 200
+    assert library.findings("header")["0.jpg"]["bytes"] == (library.root / "0.jpg").stat().st_size
+    assert library.owed() == 0
+    assert library.failures() == {}
+
+
+def test_lanes_receive_batches(library: Library) -> None:
+    from toy_analyzers import Lane
+
+    active = library.activate(Lane)
+    make_photos(library, [f"{number}.jpg" for number in range(16)])
+    asyncio.run(analyze_all(library, active))
+    assert max(facts["batch"] for facts in library.findings("lane").values()) == 4
+
+
+def test_findings_vectors_and_tags_are_stored(library: Library) -> None:
+    from toy_analyzers import Lane
+
+    active = library.activate(Lane)
+    make_photos(library, ["a.jpg"])
+    asyncio.run(analyze_all(library, active))
+    assert library.rows("SELECT label, score FROM tags JOIN labels ON labels.id = label_id") == [("toy", 0.5)]
+    assert library.rows("SELECT name, dimensions FROM spaces") == [("toy:3", 3)]
+    assert len(library.rows("SELECT data FROM vectors")[0][0]) == 6
+
+
+def test_one_analyzer_alone_is_decoded_for_at_its_own_size(library: Library) -> None:
+    from toy_analyzers import Header, Shape
+
+    active = library.activate(Shape, Header)
+    paths = [write_photo(library.root / "a.jpg", (4000, 3000))]
+    library.register(*paths)
+    asyncio.run(analyze_all(library, active[1:]))
+    assert library.rows("SELECT route FROM photos") == [(None,)]
+    asyncio.run(analyze_all(library, active))
+    assert library.rows("SELECT route, width, height FROM photos") == [("dct 1/8", 4000, 3000)]
+
+
+def test_a_broken_image_fails_with_its_reason_and_still_gives_what_needs_no_pixels(library: Library) -> None:
+    from toy_analyzers import Header, Lane, Shape
+
+    active = library.activate(Shape, Header, Lane)
+    broken = library.root / "broken.jpg"
+    broken.write_bytes(b"\xff\xd8\xff\xe0" + bytes(100))
+    library.register(broken)
+    asyncio.run(analyze_all(library, active))
+    failures = library.failures()
+    assert set(failures) == {("broken.jpg", "shape"), ("broken.jpg", "lane")}
+    assert all(failures.values())
+    assert set(library.findings("header")) == {"broken.jpg"}
+
+
+@pytest.mark.parametrize(
+    ("kind", "reason"),
+    [
+        ("Crash", "signal 11"),
+        ("LaneCrash", "signal 11"),
+        ("Hang", "longer than 3 s"),
+        ("Raise", "no such thing"),
+        ("Nan", "NaN"),
+        ("Refuse", "not my kind"),
+    ],
+)
+def test_a_bad_analyzer_costs_only_its_own_finding_of_the_bad_photo(library: Library, kind: str, reason: str) -> None:
+    import toy_analyzers
+
+    bad = getattr(toy_analyzers, kind)
+    active = library.activate(toy_analyzers.Header, bad)
+    make_photos(library, [f"{number}.jpg" for number in range(12)] + ["bad.jpg"])
+    asyncio.run(analyze_all(library, active))
+    assert len(library.findings(bad.name)) == 12
+    assert reason in library.failures()["bad.jpg", bad.name]
+    assert len(library.findings("header")) >= 12
+    assert library.owed() == 0
+
+
+@pytest.mark.parametrize("kind", ["Unloadable", "LaneUnloadable"])
+def test_an_analyzer_that_cannot_be_loaded_is_named_and_its_jobs_stay_owed(library: Library, kind: str) -> None:
+    import toy_analyzers
+
+    bad = getattr(toy_analyzers, kind)
+    active = library.activate(toy_analyzers.Header, bad)
+    make_photos(library, [f"{number}.jpg" for number in range(5)])
+    heard = asyncio.run(analyze_all(library, active))
+    assert heard.broke == {bad.name: "ImportError: a library is missing"}
+    assert len(library.findings("header")) == 5
+    assert library.owed() == 5
+
+
+def test_a_file_that_changed_since_it_was_registered_is_reported_and_stays_owed(library: Library) -> None:
+    from toy_analyzers import Shape
+
+    active = library.activate(Shape)
+    (path,) = make_photos(library, ["a.jpg"])
+    write_photo(path, (1000, 900))
+    heard = asyncio.run(analyze_all(library, active))
+    assert heard.changed[0] == os.fsencode(path)
+    assert library.findings("shape") == {}
+    assert library.owed() == 1
+
+
+def test_a_change_while_a_photo_is_analyzed_is_never_lost(library: Library) -> None:
+    from toy_analyzers import Shape
+
+    active = library.activate(Shape)
+    paths = make_photos(library, [f"{number}.jpg" for number in range(30)])
+
+    async def change(pipeline: Pipeline, _starter: ChildStarter) -> None:
+        for path in paths:
+            write_photo(path, (300, 300))
+            library.register(path)
+            pipeline.wake()
+            await asyncio.sleep(0.005)
+
+    asyncio.run(analyze_all(library, active, during=change, until=lambda: library.owed() == 0))
+    assert {tuple(facts["full"]) for facts in library.findings("shape").values()} == {(300, 300)}
+
+
+def test_killed_workers_cost_no_photo(library: Library) -> None:
+    from toy_analyzers import Lane, Shape
+
+    active = library.activate(Shape, Lane)
+    make_photos(library, [f"{number}.jpg" for number in range(200)])
+
+    async def kill(pipeline: Pipeline, starter: ChildStarter) -> None:
+        for _ in range(6):
+            await asyncio.sleep(0.15)
+            for pid in starter.pids[1:2]:
+                os.kill(pid, signal.SIGKILL)
+
+    asyncio.run(analyze_all(library, active, during=kill))
+    assert len(library.findings("shape")) == 200
+    assert len(library.findings("lane")) == 200
+    assert library.failures() == {}
+
+
+def test_no_process_is_left_behind(library: Library) -> None:
+    from toy_analyzers import Lane, Shape
+
+    active = library.activate(Shape, Lane)
+    make_photos(library, [f"{number}.jpg" for number in range(5)])
+    pids: list[int] = []
+
+    async def note(pipeline: Pipeline, starter: ChildStarter) -> None:
+        while pipeline.busy:
+            await asyncio.sleep(0.02)
+        pids.extend(starter.pids)
+
+    asyncio.run(analyze_all(library, active, during=note))
+    assert len(pids) >= 3
+    assert not any(Path(f"/proc/{pid}").exists() for pid in pids)

@@ -1,0 +1,142 @@
+"""Analyzers that the pipeline's tests put through real workers and lanes: good ones, and one of each bad kind."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Sequence
+
+import numpy as np
+
+from imgd import Analyzer, Device, Failure, Finding, Needs, PhotoInput, Tag, Vector
+
+
+class Shape(Analyzer[None]):
+    """Says what it received."""
+
+    name = "shape"
+    version = "1"
+    needs = Needs(edge=200)
+    facts = {"pixels_wide": int, "pixels_high": int}
+
+    def analyze(self, photos: Sequence[PhotoInput]) -> list[Finding]:
+        return [
+            Finding(
+                facts={
+                    "pixels_wide": photo.image.shape[1],
+                    "pixels_high": photo.image.shape[0],
+                    "full": [photo.width, photo.height],
+                    "format": photo.format,
+                }
+            )
+            for photo in photos
+        ]
+
+
+class Header(Analyzer[None]):
+    """Needs no pixels."""
+
+    name = "header"
+    version = "1"
+    reads_sidecars = True
+
+    def analyze(self, photos: Sequence[PhotoInput]) -> list[Finding]:
+        return [
+            Finding(facts={"bytes": len(photo.data), "sidecars": [each.name for each in photo.sidecars]})
+            for photo in photos
+        ]
+
+
+class Lane(Analyzer[None]):
+    """Runs in a lane, reads the finding of `shape`, and says how large its batch was."""
+
+    name = "lane"
+    version = "1"
+    needs = Needs(edge=64)
+    device = Device.MODEL
+    batch_size = 4
+    after = ("shape",)
+
+    def analyze(self, photos: Sequence[PhotoInput]) -> list[Finding]:
+        return [
+            Finding(
+                facts={
+                    "pixels": list(photo.image.shape),
+                    "batch": len(photos),
+                    "shape_said": photo.findings["shape"].facts["pixels_wide"] if "shape" in photo.findings else None,
+                    "pid": os.getpid(),
+                },
+                tags=[Tag("toy", 0.5)],
+                vectors=[Vector("toy:3", photo.image.reshape(-1, 3).mean(axis=0) + 1)],
+            )
+            for photo in photos
+        ]
+
+
+class _Bad(Analyzer[None]):
+    """Misbehaves at photos whose name begins with `bad`."""
+
+    version = "1"
+    needs = Needs(edge=64)
+
+    def analyze(self, photos: Sequence[PhotoInput]) -> list[Finding | Failure]:
+        return [self.misbehave(photo) if "/bad" in photo.path else Finding() for photo in photos]
+
+    def misbehave(self, photo: PhotoInput) -> Finding | Failure:
+        raise NotImplementedError
+
+
+class Crash(_Bad):
+    name = "crash"
+
+    def misbehave(self, photo: PhotoInput) -> Finding:
+        os.kill(os.getpid(), signal.SIGSEGV)
+        raise AssertionError
+
+
+class LaneCrash(Crash):
+    name = "lanecrash"
+    device = Device.MODEL
+    batch_size = 8
+
+
+class Hang(_Bad):
+    name = "hang"
+
+    def misbehave(self, photo: PhotoInput) -> Finding:
+        while True:
+            time.sleep(60)
+
+
+class Raise(_Bad):
+    name = "raise"
+
+    def misbehave(self, photo: PhotoInput) -> Finding:
+        raise KeyError("no such thing")
+
+
+class Nan(_Bad):
+    name = "nan"
+
+    def misbehave(self, photo: PhotoInput) -> Finding:
+        return Finding(vectors=[Vector("nan:2", np.array([1.0, np.nan]))])
+
+
+class Refuse(_Bad):
+    name = "refuse"
+
+    def misbehave(self, photo: PhotoInput) -> Failure:
+        return Failure("it is not my kind of photo")
+
+
+class Unloadable(_Bad):
+    name = "unloadable"
+
+    def load(self, device: str) -> None:
+        raise ImportError("a library is missing")
+
+
+class LaneUnloadable(Unloadable):
+    name = "laneunloadable"
+    device = Device.MODEL
