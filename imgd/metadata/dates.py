@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 FIRST_YEAR = 1826
 """The oldest photograph that exists; an earlier year is a fault of a clock or of a writer."""
@@ -19,14 +19,16 @@ MAX_OFFSET_S = 14 * 3600
 _GPS_SLACK_S = 150
 """A GPS fix is older than the exposure by up to a few minutes; zones differ by multiples of 15 minutes."""
 
-_EXIF = re.compile(r"(\d{4})[:\-/.](\d{1,2})[:\-/.](\d{1,2})(?:[ T]+(\d{1,2}):(\d{1,2})(?::(\d{1,2})(?:[.,](\d+))?)?)?\s*(.*)")
+_EXIF = re.compile(
+    r"(\d{4})[:\-/.](\d{1,2})[:\-/.](\d{1,2})(?:[ T]+(\d{1,2}):(\d{1,2})(?::(\d{1,2})(?:[.,](\d+))?)?)?\s*(.*)"
+)
 _XMP = re.compile(
     r"(\d{4})(?:[-:](\d{2})(?:[-:](\d{2})(?:[T ](\d{2}):(\d{2})(?::(\d{2})(?:[.,](\d+))?)?)?)?)?\s*(\S*)\s*"
 )
 _OFFSET = re.compile(r"([+\-−])(\d{2}):?(\d{2})")
 _NAMED = re.compile(
     r"(?<!\d)(19[5-9]\d|20\d\d)([-_.]?)(0[1-9]|1[0-2])\2(0[1-9]|[12]\d|3[01])"
-    r"(?:[-_ T.]|\s+at\s+|-WA(?=\d{4}))+([01]\d|2[0-3])[-_.:h]?([0-5]\d)[-_.:m]?([0-5]\d)(\d{3}(?!\d))?"
+    r"(?:\s{1,3}at\s{1,3}|[-_ T.]{1,3})([01]\d|2[0-3])[-_.:h]?([0-5]\d)[-_.:m]?([0-5]\d)(\d{3}(?!\d))?"
 )
 _NAMED_DAY = re.compile(r"(?<!\d)(19[5-9]\d|20\d\d)([-_.]?)(0[1-9]|1[0-2])\2(0[1-9]|[12]\d|3[01])(?!\d)")
 
@@ -50,7 +52,9 @@ def from_exif(date: str | None, fraction: str | None = None, offset: str | None 
     if found is None:
         return None
     year, month, day, hour, minute, second, own_fraction, rest = found.groups()
-    return _moment((year, month, day, hour, minute, second), own_fraction or fraction, offset_seconds(offset or rest))
+    return _moment(
+        (year, month, day, hour, minute, second), own_fraction or fraction, offset_seconds(offset or rest)
+    )
 
 
 def from_xmp(text: str | None) -> Moment | None:
@@ -73,13 +77,25 @@ def from_iptc(date: str | None, time: str | None) -> Moment | None:
 
 
 def from_file_name(name: str) -> Moment | None:
-    """The date in names such as `IMG_20190304_101112.jpg`, `2019-03-04 10.11.12.jpg`, `IMG-20190304-WA0001.jpg`."""
+    """The date in names such as `IMG_20190304_101112.jpg` and `2019-03-04 10.11.12.jpg`, or the day alone."""
     if "-WA" not in name and (found := _NAMED.search(name)):
         year, _, month, day, hour, minute, second, fraction = found.groups()
         return _moment((year, month, day, hour, minute, second), fraction, None)
     if found := _NAMED_DAY.search(name):
         return _moment((found[1], found[3], found[4], "00", "00", "00"), None, None)
     return None
+
+
+def from_unix(seconds: int) -> Moment | None:
+    """Seconds since 1970 of the camera's own wall time; the first day is a clock that was never set."""
+    if not 86_400 <= seconds < 2**32:
+        return None
+    return Moment(datetime.fromtimestamp(seconds, UTC).replace(tzinfo=None).isoformat(timespec="milliseconds"))
+
+
+def from_parts(*parts: int) -> Moment | None:
+    """A wall time given as numbers: year, month, day, hour, minute, second."""
+    return _moment(tuple(str(part) for part in parts), None, None)
 
 
 def offset_seconds(text: str | None) -> int | None:

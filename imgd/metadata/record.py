@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
 from imgd.metadata.dates import Moment
 
@@ -31,7 +31,7 @@ class NamedRegion:
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """`original`: when the picture was taken; `digitized`: when it became a file; `modified`: when it was last saved.
+    """`original`: when the picture was taken; `digitized`: when it became a file; `modified`: when last saved.
 
     `gps_utc`: time of the GPS fix, UTC, as a Moment's `local`. Aperture is the f-number; shutter in seconds;
     `exposure_bias_ev` in stops; `direction_deg` clockwise from north; `orientation` 1 to 8 as in EXIF;
@@ -73,13 +73,11 @@ class Record:
     regions: tuple[NamedRegion, ...] = ()
 
 
+_SILENT = (None, ())
 FIELDS = tuple(field.name for field in fields(Record))
 
 
 def fill(first: Record, second: Record) -> Record:
     """`first`, with `second` where it says nothing."""
-    return Record(**{name: _either(getattr(first, name), getattr(second, name)) for name in FIELDS})
-
-
-def _either(value: object, other: object) -> object:
-    return other if value is None or value == () else value
+    missing = {name: getattr(second, name) for name in FIELDS if getattr(first, name) in _SILENT}
+    return replace(first, **missing)

@@ -19,8 +19,40 @@ MAX_TEXT_BYTES = 64 * 1024
 MAX_NUMBERS = 4_096
 MAX_PROBLEMS = 12
 
-_SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 16: 8, 17: 8, 18: 8, 129: 1}
-_CODES = {1: "B", 3: "H", 4: "I", 6: "b", 7: "B", 8: "h", 9: "i", 11: "f", 12: "d", 13: "I", 16: "Q", 17: "q", 18: "Q"}
+_SIZES = {
+    1: 1,
+    2: 1,
+    3: 2,
+    4: 4,
+    5: 8,
+    6: 1,
+    7: 1,
+    8: 2,
+    9: 4,
+    10: 8,
+    11: 4,
+    12: 8,
+    13: 4,
+    16: 8,
+    17: 8,
+    18: 8,
+    129: 1,
+}
+_CODES = {
+    1: "B",
+    3: "H",
+    4: "I",
+    6: "b",
+    7: "B",
+    8: "h",
+    9: "i",
+    11: "f",
+    12: "d",
+    13: "I",
+    16: "Q",
+    17: "q",
+    18: "Q",
+}
 _RATIONALS = {5: "I", 10: "i"}
 _TEXTS = frozenset({1, 2, 7, 129})
 _BIG = 43
@@ -47,7 +79,9 @@ class Tiff:
     `order` is "<" or ">"; `problems` collects what was found malformed, in plain words.
     """
 
-    def __init__(self, data: bytes, base: int, end: int, order: str, problems: list[str], *, big: bool = False) -> None:
+    def __init__(
+        self, data: bytes, base: int, end: int, order: str, problems: list[str], *, big: bool = False
+    ) -> None:
         self.data = data
         self.base = base
         self.end = min(end, len(data))
@@ -73,7 +107,9 @@ class Tiff:
             self.note(f"EXIF {name} lies outside the data")
             return None
         if position in self._visited or len(self._visited) >= MAX_DIRECTORIES:
-            self.note(f"EXIF {name} is linked in a loop" if position in self._visited else "too many EXIF directories")
+            self.note(
+                f"EXIF {name} is linked in a loop" if position in self._visited else "too many EXIF directories"
+            )
             return None
         self._visited.add(position)
         width, head = (20, 8) if self.big else (12, 2)
@@ -81,27 +117,31 @@ class Tiff:
         count = min(declared, MAX_ENTRIES, max(self.end - position - head, 0) // width)
         if count < declared:
             self.note(f"EXIF {name} is cut off: {count} of {declared} entries")
-        entries: dict[int, Entry] = {}
-        for index in range(count):
-            self._read_entry(position + head + index * width, entries, name)
+        entries = self._entries(position + head, count, name)
         next_at = position + head + count * width
         following = self._integer(next_at, "Q" if self.big else "I") if count == declared else 0
         return Directory(self, entries, following)
 
-    def _read_entry(self, at: int, entries: dict[int, Entry], name: str) -> None:
-        pattern, inline, pointer = ("HHQ", 8, "Q") if self.big else ("HHI", 4, "I")
-        tag, kind, count = struct.unpack_from(self.order + pattern, self.data, at)
-        size = _SIZES.get(kind)
-        if size is None:
-            self.note(f"EXIF {name} entry {tag:#06x} has the unknown type {kind}")
-            return
-        position = at + struct.calcsize("=" + pattern)
-        if size * count > inline:
-            position = self.base + self._integer(position, pointer)
-            if position >= self.end or position + size * count > self.end:
-                self.note(f"EXIF {name} entry {tag:#06x} lies outside the data")
-                return
-        entries.setdefault(tag, Entry(kind, count, position))
+    def _entries(self, start: int, count: int, name: str) -> dict[int, Entry]:
+        pattern, inline, width = ("HHQQ", 8, 20) if self.big else ("HHII", 4, 12)
+        entries: dict[int, Entry] = {}
+        at = start - width
+        for tag, kind, values, offset in struct.iter_unpack(
+            self.order + pattern, self.data[start : start + count * width]
+        ):
+            at += width
+            size = _SIZES.get(kind)
+            if size is None:
+                self.note(f"EXIF {name} entry {tag:#06x} has the unknown type {kind}")
+                continue
+            position = at + width - inline
+            if size * values > inline:
+                position = self.base + offset
+                if position < 0 or position + size * values > self.end:
+                    self.note(f"EXIF {name} entry {tag:#06x} lies outside the data")
+                    continue
+            entries.setdefault(tag, Entry(kind, values, position))
+        return entries
 
     def _integer(self, position: int, code: str) -> int:
         if position < 0 or position + struct.calcsize("=" + code) > self.end:
@@ -143,7 +183,9 @@ class Directory:
             return tuple(float(value) for value in values)
         if code := _RATIONALS.get(entry.kind):
             flat = struct.unpack_from(f"{order}{2 * entry.count}{code}", data, entry.position)
-            return tuple(top / bottom if bottom else math.nan for top, bottom in zip(flat[::2], flat[1::2], strict=True))
+            return tuple(
+                top / bottom if bottom else math.nan for top, bottom in zip(flat[::2], flat[1::2], strict=True)
+            )
         return _written_numbers(self.text(tag) or "")
 
     def number(self, tag: int) -> float | None:
@@ -183,7 +225,7 @@ def open_tiff(data: bytes, start: int, end: int, problems: list[str]) -> Tiff | 
 
 
 def decode_text(raw: bytes) -> str:
-    """EXIF declares ASCII; real files hold UTF-8 or, failing that, Latin-1. Trimmed, control characters dropped."""
+    """EXIF declares ASCII; real files hold UTF-8 or else Latin-1. Trimmed, without control characters."""
     try:
         text = raw.decode("utf-8")
     except UnicodeDecodeError:

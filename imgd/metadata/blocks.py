@@ -1,0 +1,82 @@
+"""Where the metadata of a photo file lies: EXIF structures, XMP packets, IPTC datasets."""
+
+from __future__ import annotations
+
+import enum
+import zlib
+from dataclasses import dataclass, field
+
+from imgd.metadata.record import Record
+
+MAX_XMP_BYTES = 2 * 1024 * 1024
+MAX_INFLATED_BYTES = 4 * 1024 * 1024
+MAX_PROBLEMS = 12
+
+
+class Part(enum.Enum):
+    """Which directory an EXIF structure begins with; all but CR3 files begin with the image's."""
+
+    IMAGE = "image"
+    CAMERA = "camera"
+    CANON = "canon"
+    GPS = "gps"
+
+
+@dataclass(frozen=True, slots=True)
+class ExifBlock:
+    """A TIFF structure at [start, end) of `data`, which may be the whole file."""
+
+    data: bytes
+    start: int
+    end: int
+    part: Part = Part.IMAGE
+
+
+@dataclass(slots=True)
+class Blocks:
+    """What a file's locator collects, best first. `records`: what the file says in a form of its own
+    (a CRW's heap, an X3F's properties, a PNG's text chunks). `width`, `height`: as stored, in pixels."""
+
+    exif: list[ExifBlock] = field(default_factory=list)
+    xmp: list[bytes] = field(default_factory=list)
+    iptc: list[bytes] = field(default_factory=list)
+    records: list[Record] = field(default_factory=list)
+    width: int | None = None
+    height: int | None = None
+    problems: list[str] = field(default_factory=list)
+    inflated_bytes: int = 0
+
+    def note(self, problem: str) -> None:
+        if problem not in self.problems and len(self.problems) < MAX_PROBLEMS:
+            self.problems.append(problem)
+
+    def add_exif(self, data: bytes, start: int, end: int, part: Part = Part.IMAGE) -> None:
+        """A TIFF structure, with or without the `Exif\\0\\0` that JPEG puts before it."""
+        if data[start : start + 4] == b"Exif":
+            start += 6
+        self.exif.append(ExifBlock(data, start, min(end, len(data)), part))
+
+    def add_xmp(self, packet: bytes) -> None:
+        if len(packet) > MAX_XMP_BYTES:
+            self.note(
+                f"XMP packet of {len(packet) // 1024} KiB is longer than the {MAX_XMP_BYTES // 1024} KiB read"
+            )
+        else:
+            self.xmp.append(packet)
+
+    def inflate(self, packed: bytes, what: str) -> bytes:
+        """zlib data, b"" (with a problem noted) where it is broken or unpacks to too much."""
+        budget = MAX_INFLATED_BYTES - self.inflated_bytes
+        if budget <= 0:
+            return b""
+        try:
+            unpacker = zlib.decompressobj()
+            unpacked = unpacker.decompress(packed, budget)
+        except zlib.error:
+            self.note(f"{what} cannot be unpacked")
+            return b""
+        self.inflated_bytes += len(unpacked)
+        if unpacker.unconsumed_tail:
+            self.note(f"{what} unpacks to more than {MAX_INFLATED_BYTES // 1024} KiB")
+            return b""
+        return unpacked
