@@ -13,9 +13,9 @@ def noise(luma: npt.NDArray[np.uint8]) -> float:
     """The standard deviation of the noise in `luma` (h, w), in its levels of 0 to 255.
 
     Immerkaer's mask, [[1, -2, 1], [-2, 4, -2], [1, -2, 1]] (Fast noise variance estimation, Computer Vision
-    and Image Understanding 64, 1996), which leaves out constant and linear structure, with the robust estimate of
-    Donoho and Johnstone (Ideal spatial adaptation by wavelet shrinkage, Biometrika 81, 1994): median(|r|) / 0.6745.
-    Every second row is enough for a median. An image of fewer than 3 rows or columns has no noise: 0.
+    and Image Understanding 64, 1996), which leaves out constant and linear structure, with the robust estimate
+    of Donoho and Johnstone (Ideal spatial adaptation by wavelet shrinkage, Biometrika 81, 1994): median(|r|) /
+    0.6745. Every second row is enough for a median. An image of fewer than 3 rows or columns has no noise: 0.
     """
     if min(luma.shape) < 3:
         return 0.0

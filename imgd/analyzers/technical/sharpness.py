@@ -53,7 +53,8 @@ def patch_variances(values: npt.NDArray[np.int16]) -> npt.NDArray[np.float64]:
     blocks = cut.reshape(rows, high, columns, wide)
     sums = blocks.sum(axis=3, dtype=np.float32).sum(axis=1, dtype=np.float64)
     squares = np.einsum("rhcw,rhcw->rc", blocks, blocks, dtype=np.float32, optimize=False).astype(np.float64)
-    return np.maximum(squares / count - (sums / count) ** 2, 0.0)
+    variances: npt.NDArray[np.float64] = np.maximum(squares / count - (sums / count) ** 2, 0.0)
+    return variances
 
 
 def centre_weights(rows: int, columns: int) -> npt.NDArray[np.float64]:
