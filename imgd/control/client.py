@@ -6,10 +6,10 @@ import http.client
 import os
 import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 from urllib.parse import quote, urlencode
 
 import msgspec
@@ -86,7 +86,7 @@ class ControlClient:
     def events(self) -> Iterator[protocol.Progress]:
         """Progress whenever it changes, until the daemon stops. On a connection of its own."""
         connection = _UnixConnection(self._path)
-        with _as_unreachable(connection):
+        with closing(connection), _as_unreachable(connection):
             connection.request("GET", "/v1/events")
             with connection.getresponse() as response:
                 for line in response:
@@ -95,6 +95,12 @@ class ControlClient:
 
     def close(self) -> None:
         self._connection.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self.close()
 
     def _get(self, url: str, kind: type[T]) -> T:
         return msgspec.convert(self._ask("GET", url, b"", _ANSWER_TIMEOUT_S), kind)

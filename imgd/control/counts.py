@@ -94,6 +94,11 @@ class CachedCounts:
             return self._counting.result()
         return self._counts
 
+    async def settled(self) -> None:
+        """Wait for the count that is under way, if there is one."""
+        if self._counting is not None:
+            await asyncio.wait({self._counting})
+
     async def _count(self) -> LibraryCounts:
         began = self._clock()
         self._counts = await asyncio.to_thread(self._count_blocking)

@@ -93,13 +93,16 @@ class _Server(uvicorn.Server):
 class _PeerCheckedProtocol(H11Protocol):
     """HTTP/1.1 for processes of the same user (and root) alone."""
 
+    _refused = False
+
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
-        if not may_connect(transport.get_extra_info("socket")):
-            _log.warning("refused a connection of another user to the control socket")
-            transport.write(_REFUSAL)
-            transport.close()
+        self._refused = not may_connect(transport.get_extra_info("socket"))
 
     def data_received(self, data: bytes) -> None:
-        if not self.transport.is_closing():
+        if not self._refused:
             super().data_received(data)
+        elif not self.transport.is_closing():
+            _log.warning("refused a request of another user on the control socket")
+            self.transport.write(_REFUSAL)
+            self.transport.close()

@@ -1,0 +1,208 @@
+"""The daemon's services over a real library database, without a pipeline: for tests of the control socket."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from imgd.control.counts import CachedCounts
+from imgd.control.memory import measure_processes
+from imgd.control.protocol import (
+    AnalyzerAnswer,
+    AnalyzersAnswer,
+    CountAnswer,
+    FailedAnswer,
+    Fault,
+    Hit,
+    IndexStatus,
+    PhotoAnswer,
+    PluginAnswer,
+    Progress,
+    QueueStatus,
+    RescanRequest,
+    RetryRequest,
+    RootStatus,
+    SearchAnswer,
+    StateAnswer,
+    StatusAnswer,
+    WaitAnswer,
+)
+from imgd.control.queries import LibraryQueries
+from imgd.control.server import ControlServer
+from imgd.control.services import PhotoName
+from imgd.errors import QueryError, RequestError
+from imgd.store.database import Database
+from imgd.store.migrate import migrations
+
+ODD_NAME = b"caf\xe9\n\x1b[31mred.jpg"
+
+_LIBRARY = Path(__file__).with_name("library.sql")
+
+
+class LibraryServices:
+    """What daemon.py does for the routes, done with the library alone. `search` finds photo 1 by the word cat."""
+
+    def __init__(self, database: Database) -> None:
+        self.database = database
+        self.queries = LibraryQueries(database)
+        self.counts = CachedCounts(database)
+        self.work_done = asyncio.Event()
+        self.state = "running"
+        self.rescans: list[str | None] = []
+        self.refreshes = 0
+
+    async def status(self) -> StatusAnswer:
+        counts = await self.counts.read()
+        return StatusAnswer(
+            version="0.1.0",
+            pid=os.getpid(),
+            uptime_s=12.0,
+            state=self.state,
+            photos=counts.photos,
+            missing=counts.missing,
+            roots=tuple(
+                RootStatus(os.fsdecode(root.path), root.state, root.photos, root.missing) for root in counts.roots
+            ),
+            queue=tuple(QueueStatus(job.analyzer, "ready", job.owed, job.failed, job.done) for job in counts.jobs),
+            indexes=(IndexStatus("text", clean=True), IndexStatus("concept:test", False, 4, 2.5)),
+            faults=(Fault("the disk is nearly full", "Free some space."),),
+            processes=measure_processes({os.getpid(): "main"}),
+        )
+
+    async def search(self, query: str, limit: int) -> SearchAnswer:
+        if query.count('"') % 2:
+            raise QueryError(
+                "a quote is not closed", column=query.rindex('"'), hint='Write "words" in pairs of quotes.'
+            )
+        if query == "crash":
+            raise ValueError("an error nobody thought of")
+        hits = (Hit(1, "/photos/2023/may/cat.jpg", 0.87, "tag cat 0.90"),) if "cat" in query.split() else ()
+        return SearchAnswer(query, hits[:limit])
+
+    async def show(self, photo: PhotoName) -> PhotoAnswer:
+        return await asyncio.to_thread(self.queries.show, photo)
+
+    async def failed(self, after: str, limit: int) -> FailedAnswer:
+        return await asyncio.to_thread(self.queries.failed, after, limit)
+
+    async def retry(self, request: RetryRequest) -> CountAnswer:
+        if request.analyzer not in (None, "technical", "labels"):
+            raise RequestError(f"no analyzer is named {request.analyzer}")
+        marks = ", ".join("?" * len(request.photo_ids))
+        sql = "UPDATE jobs SET state = 'owed' WHERE state = 'failed'"
+        sql += f" AND photo_id IN ({marks})" if request.photo_ids else ""
+        sql += " AND analyzer_id = (SELECT id FROM analyzers WHERE name = ?)" if request.analyzer else ""
+        parameters = (*request.photo_ids, *([request.analyzer] if request.analyzer else []))
+        changed = self.database.write(lambda connection: connection.execute(sql, parameters).rowcount)
+        return CountAnswer(await asyncio.wrap_future(changed))
+
+    async def rescan(self, request: RescanRequest) -> CountAnswer:
+        if request.root not in (None, "/photos"):
+            raise RequestError(f"{request.root} is no root")
+        self.rescans.append(request.root)
+        return CountAnswer(1)
+
+    async def analyzers(self) -> AnalyzersAnswer:
+        return AnalyzersAnswer(
+            (
+                AnalyzerAnswer("technical", "2", "ready", "imgd", "cpu", 1200, facts={"sharpness": "float"}),
+                AnalyzerAnswer(
+                    "labels", "1", "waiting for model", "concepts", "model", 280, "imgctl models pull labels"
+                ),
+            ),
+            (PluginAnswer("concepts", "imgd-concepts", "0.1"), PluginAnswer("bad", "bad", "1", "ImportError: no")),
+        )
+
+    async def wait(self, timeout_s: float) -> WaitAnswer:
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self.work_done.wait(), timeout_s)
+        blocked = ("labels: waiting for model",)
+        return WaitAnswer(self.work_done.is_set(), self.progress(), blocked)
+
+    def progress(self) -> Progress:
+        if self.work_done.is_set():
+            return Progress(done=2, owed=0, failed=3, photos=3, idle=True)
+        return Progress(done=1, owed=1, failed=3, photos=3, idle=False, waiting=("technical owes 1 photo",))
+
+    async def pause(self) -> StateAnswer:
+        self.state = "paused"
+        return StateAnswer(self.state)
+
+    async def resume(self) -> StateAnswer:
+        self.state = "running"
+        return StateAnswer(self.state)
+
+    async def refresh_models(self) -> CountAnswer:
+        self.refreshes += 1
+        return CountAnswer(1)
+
+
+def make_library(directory: Path) -> Database:
+    """A small library: an analyzed photo (1), one with an odd name that failed (2), one that is missing (3)."""
+    database = Database(directory / "library.db", migrations())
+
+    def fill(connection: object) -> None:
+        for statement in _LIBRARY.read_text(encoding="utf-8").split(";\n"):
+            if statement.strip():
+                connection.execute(statement)  # type: ignore[attr-defined]
+
+    database.write(fill).result()
+    return database
+
+
+class RunningServer:
+    """A control server in a thread with an event loop of its own, as the daemon's main thread has."""
+
+    def __init__(self, socket: Path, database: Database) -> None:
+        self.loop = asyncio.new_event_loop()
+        self.thread = threading.Thread(target=self.loop.run_forever, name="control test")
+        self.thread.start()
+        try:
+            self.services, self.server = self._await(self._start(socket, database))
+        except BaseException:
+            self._end_loop()
+            raise
+
+    def call(self, function: object, *arguments: object) -> None:
+        """Run a plain function in the loop's thread and wait until it did."""
+        done = threading.Event()
+        self.loop.call_soon_threadsafe(lambda: (function(*arguments), done.set()))  # type: ignore[operator]
+        assert done.wait(10)
+
+    def stop(self) -> float:
+        """Returns how long it took, in seconds."""
+        began = time.monotonic()
+        if self.thread.is_alive():
+            self._await(self.server.stop())
+            self._end_loop()
+        return time.monotonic() - began
+
+    async def _start(self, socket: Path, database: Database) -> tuple[LibraryServices, ControlServer]:
+        services = LibraryServices(database)
+        server = ControlServer(socket)
+        await server.start(services, "0.1.0")
+        return services, server
+
+    def _await(self, work: object) -> object:
+        return asyncio.run_coroutine_threadsafe(work, self.loop).result(30)  # type: ignore[arg-type]
+
+    def _end_loop(self) -> None:
+        self.loop.call_soon_threadsafe(self.loop.stop)
+        self.thread.join(10)
+        self.loop.close()
+
+
+@contextlib.contextmanager
+def running_server(directory: Path) -> Iterator[RunningServer]:
+    database = make_library(directory)
+    server = RunningServer(directory / "run" / "imgd.sock", database)
+    try:
+        yield server
+    finally:
+        server.stop()
+        database.close()

@@ -1,0 +1,77 @@
+"""Counts that are kept, and the rate of analysis. The clock is the only fake."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+
+import pytest
+
+from imgd.control.counts import CachedCounts, Throughput
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def library(tmp_path, library_services):
+    database = library_services.make_library(tmp_path)
+    yield database
+    database.close()
+
+
+def test_counts_are_kept_for_a_second_and_then_counted_again(library):
+    clock = Clock()
+    counts = CachedCounts(library, clock)
+
+    def owed(queue: object) -> dict[str, int]:
+        return {job.analyzer: job.owed for job in queue.jobs}
+
+    async def check() -> None:
+        assert owed(await counts.read()) == {"technical": 1, "labels": 0}
+        change = library.write(lambda connection: connection.execute("DELETE FROM jobs WHERE state = 'owed'"))
+        await asyncio.wrap_future(change)
+        assert owed(await counts.read()) == {"technical": 1, "labels": 0}
+        clock.now += 1.01
+        await counts.read()
+        await counts.settled()
+        assert owed(await counts.read()) == {"technical": 0, "labels": 0}
+
+    asyncio.run(check())
+
+
+def test_counting_reads_jobs_through_their_partial_indexes(library):
+    with library.read() as connection:
+        for statement, index in (("owed_counts", "jobs_owed"), ("failed_counts", "jobs_failed")):
+            plan = explain(connection, statement)
+            assert index in plan
+
+
+def explain(connection: sqlite3.Connection, statement: str) -> str:
+    from imgd.store.statements import load_statements
+
+    sql = load_statements("imgd.control", "queries")[statement]
+    return "\n".join(row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {sql}"))
+
+
+def test_the_rate_covers_the_last_half_minute():
+    clock = Clock()
+    throughput = Throughput(window_s=30, clock=clock)
+    assert throughput.eta_s(10) is None
+    clock.now += 10
+    throughput.finished(50)
+    assert throughput.rate_per_s() == 5
+    assert throughput.eta_s(100) == 20
+    clock.now += 20
+    throughput.finished(10)
+    assert throughput.rate_per_s() == 2
+    clock.now += 15
+    assert throughput.rate_per_s() == pytest.approx(10 / 30)
+    clock.now += 31
+    assert throughput.rate_per_s() == 0
+    assert throughput.eta_s(10) is None
