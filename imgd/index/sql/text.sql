@@ -1,0 +1,65 @@
+-- What is done in text.db.
+
+-- name: manifest
+SELECT covered_seq, at_seq, at_photo FROM manifest;
+
+-- name: move_on
+UPDATE manifest SET at_seq = :at_seq, at_photo = :at_photo;
+
+-- name: cover
+UPDATE manifest SET covered_seq = max(covered_seq, :covered);
+
+-- name: put
+-- A document whose text did not change costs no write.
+INSERT INTO documents VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+ON CONFLICT (photo_id) DO UPDATE SET
+    person = excluded.person, tag = excluded.tag, caption = excluded.caption, text = excluded.text,
+    name = excluded.name, folder = excluded.folder, place = excluded.place, camera = excluded.camera,
+    other = excluded.other
+WHERE (person, tag, caption, text, name, folder, place, camera, other)
+   IS NOT (excluded.person, excluded.tag, excluded.caption, excluded.text, excluded.name, excluded.folder,
+           excluded.place, excluded.camera, excluded.other);
+
+-- name: drop
+DELETE FROM documents WHERE photo_id = ?;
+
+-- name: triggers
+SELECT name, sql FROM sqlite_master WHERE type = 'trigger';
+
+-- name: rebuild_words
+INSERT INTO words (words) VALUES ('rebuild');
+
+-- name: check_words
+INSERT INTO words (words, rank) VALUES ('integrity-check', 1);
+
+-- name: count
+SELECT count(*) FROM documents;
+
+-- name: ranked
+-- Weights by field: person > tag > caption > text in the picture > file name > folder > place > camera, other.
+SELECT rowid, bm25(words, 12.0, 10.0, 6.0, 4.0, 3.0, 2.0, 1.5, 1.0, 1.0) AS cost
+FROM words WHERE words MATCH :match ORDER BY cost, rowid LIMIT :limit;
+
+-- name: matching
+SELECT rowid FROM words WHERE words MATCH :match;
+
+-- name: count_matching
+SELECT count(*) FROM words WHERE words MATCH :match;
+
+-- name: entries
+SELECT photo_id, person, tag, name FROM documents WHERE photo_id IN (SELECT value FROM json_each(:photo_ids));
+
+-- name: newest
+SELECT photo_id FROM documents ORDER BY photo_id DESC LIMIT :limit;
+
+-- name: newest_except
+SELECT photo_id FROM documents WHERE photo_id NOT IN (SELECT rowid FROM words WHERE words MATCH :match)
+ORDER BY photo_id DESC LIMIT :limit;
+
+-- name: marked
+SELECT rowid, highlight(words, 0, char(2), char(3)), highlight(words, 1, char(2), char(3)),
+       highlight(words, 2, char(2), char(3)), highlight(words, 3, char(2), char(3)),
+       highlight(words, 4, char(2), char(3)), highlight(words, 5, char(2), char(3)),
+       highlight(words, 6, char(2), char(3)), highlight(words, 7, char(2), char(3)),
+       highlight(words, 8, char(2), char(3))
+FROM words WHERE words MATCH :match AND rowid = :photo_id;

@@ -1,0 +1,133 @@
+"""The refresher: when indexes are brought up to date, and what it says of them."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from imgd.config import IndexSettings
+from imgd.index.refresh import IndexRefresher
+from imgd.index.spaces import SpaceIndexes
+from imgd.index.text import TextIndex
+from imgd.index.words import Words
+
+
+@pytest.fixture
+def text(tmp_path: Path) -> Iterator[TextIndex]:
+    index = TextIndex(tmp_path / "text.db")
+    yield index
+    index.close()
+
+
+@pytest.fixture
+def refresher(library, text, tmp_path) -> Iterator[Callable[..., IndexRefresher]]:
+    made: list[IndexRefresher] = []
+
+    def make(is_idle: Callable[[], bool] = lambda: True, **settings: float) -> IndexRefresher:
+        spaces = SpaceIndexes(library.database, tmp_path / "vectors")
+        chosen = IndexSettings(**({"idle_s": 0.0, "max_staleness_s": 3600.0} | settings))
+        made.append(IndexRefresher(library.database, text, spaces, chosen, is_idle))
+        return made[-1]
+
+    yield make
+    for each in made:
+        each.stop()
+
+
+def wait_until_clean(refresher: IndexRefresher, text: TextIndex, monkeypatch) -> threading.Event:
+    """An event that is set by the first refresh that leaves nothing dirty."""
+    done = threading.Event()
+    refresh = text.refresh
+
+    def refresh_and_tell(*args: object) -> int:
+        read = refresh(*args)  # type: ignore[arg-type]
+        if refresher.freshness().clean:
+            done.set()
+        return read
+
+    monkeypatch.setattr(text, "refresh", refresh_and_tell)
+    return done
+
+
+def test_a_commit_is_taken_in_when_the_pipeline_is_idle(library, text, refresher, monkeypatch):
+    each = refresher()
+    done = wait_until_clean(each, text, monkeypatch)
+    library.add("a.jpg", tags={"dog": 1.0})
+    each.start()
+    assert done.wait(20)
+    assert len(Words(text).matching("dog")) == 1
+    done.clear()
+    library.add("b.jpg", tags={"dog": 1.0})
+    each.wake()
+    assert done.wait(20)
+    assert len(Words(text).matching("dog")) == 2
+
+
+def test_a_busy_pipeline_is_waited_for_only_until_the_oldest_change_is_too_old(
+    library, text, refresher, monkeypatch
+):
+    patient = refresher(lambda: False)
+    patient.start()
+    library.add("a.jpg", tags={"dog": 1.0})
+    patient.wake()
+    hasty = refresher(lambda: False, max_staleness_s=0.01)
+    assert not patient.freshness().clean
+    assert patient.freshness().dirty == 1
+    done = wait_until_clean(hasty, text, monkeypatch)
+    hasty.start()
+    assert done.wait(20)
+
+
+def test_refresh_now_leaves_nothing_dirty_and_says_so(library, refresher):
+    each = refresher(lambda: False)
+    library.add_many([f"{n}.jpg" for n in range(10)], vectors={"s": np.ones(8, np.float32)})
+    before = each.freshness()
+    assert (before.clean, before.dirty) == (False, 10)
+    after = each.refresh_now()
+    assert (after.clean, after.dirty, after.faults) == (True, 0, ())
+    assert [(space.name, space.tail) for space in after.spaces] == [("s", 10)]
+
+
+def test_records_of_removals_are_forgotten_once_every_index_has_them(library, refresher, tmp_path):
+    photos = library.add_many(["a.jpg", "b.jpg"], vectors={"s": np.ones(8, np.float32)})
+    each = refresher()
+    each.refresh_now()
+    [index] = SpaceIndexes(library.database, tmp_path / "vectors").all()
+    index.rebuild()
+    saved = refresher()
+    library.remove(photos[0])
+    saved.refresh_now()
+    assert library.ask("SELECT count(*) FROM removed_photos") == [(0,)]
+    assert library.ask("SELECT count(*) FROM removed_vectors") == [(1,)], "the saved index still holds it"
+    saved._spaces.all()[0].rebuild()
+    saved.refresh_now()
+    assert library.ask("SELECT count(*) FROM removed_vectors") == [(0,)]
+
+
+def test_a_fault_is_told_and_passes_when_its_cause_does(library, text, refresher, tmp_path):
+    library.add("a.jpg", tags={"dog": 1.0})
+    each = refresher()
+    blocker = tmp_path / "text.db.new"
+    blocker.mkdir()
+    (blocker / "full").touch()
+    assert "text.db.new" in " ".join(each.refresh_now().faults)
+    (blocker / "full").unlink()
+    blocker.rmdir()
+    assert each.refresh_now().faults == ()
+    assert len(Words(text).matching("dog")) == 1
+
+
+def test_large_changes_of_a_space_lead_to_a_build(library, refresher, monkeypatch):
+    each = refresher()
+    library.add_many([f"{n}.jpg" for n in range(1200)], vectors={"s": np.ones(8, np.float32)})
+    each._refresh(idle=False)
+    assert each.freshness().spaces[0].indexed == 0
+    each._refresh(idle=True)
+    assert each.freshness().spaces[0].indexed == 1200
+    library.add_many([f"more {n}.jpg" for n in range(5100)], vectors={"s": np.ones(8, np.float32)})
+    each._refresh(idle=False)
+    assert each.freshness().spaces[0].indexed == 6300

@@ -1,0 +1,235 @@
+"""The text index: every committed change arrives, nothing else stays, whatever happens in between."""
+
+from __future__ import annotations
+
+import random
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from imgd.errors import StoreDamagedError
+from imgd.index.documents import name_words
+from imgd.index.text import TextIndex
+from imgd.index.words import Words
+
+
+@pytest.fixture
+def index(tmp_path: Path) -> Iterator[TextIndex]:
+    made = TextIndex(tmp_path / "text.db")
+    yield made
+    made.close()
+
+
+def find(index: TextIndex, match: str) -> set[int]:
+    return Words(index).matching(match)
+
+
+def test_a_document_holds_what_all_findings_say(library, index):
+    photo = library.add(
+        "IMG_1234.jpg",
+        folder="2019/Lisbon trip",
+        tags={"golden retriever": 0.9, "submarine": 0.05},
+        texts=[("caption", "a dog runs"), ("text", "NO ENTRY"), ("keyword", "holiday"), ("weather", "windy")],
+        regions=[("face", "Anna K"), ("object", "frisbee")],
+        metadata={
+            "city": "Lisbon",
+            "country": "Portugal",
+            "camera_model": "ILCE-7M3",
+            "taken_at": "2019-05-01T10:00:00",
+        },
+    )
+    index.refresh(library.database)
+    met = [
+        "person : anna", "tag : retriever", "tag : holiday", "tag : frisbee", "caption : dog", "text : entry",
+        "name : 1234", "folder : lisbon", "place : portugal", "camera : ilce", "other : windy", "other : 2019",
+    ]  # fmt: skip
+    assert [match for match in met if find(index, match) != {photo}] == []
+    assert find(index, "submarine") == set(), "a weak guess is no word"
+
+
+def test_words_are_found_in_every_form_that_people_type(library, index):
+    photo = library.add("beach-2019_DSC01234.NEF", tags={"dog": 1.0, "café": 1.0})
+    index.refresh(library.database)
+    for word in ("dogs", "DOG", "cafe", "CAFÉ", "beach", "2019", "DSC01234", "01234", "dsc", "nef", "beach-2019"):
+        assert find(index, f'"{word}"') == {photo}, word
+
+
+def test_a_name_is_parted_only_where_the_tokenizer_would_not():
+    assert name_words("IMG_1234.jpg") == "IMG_1234.jpg"
+    assert name_words("BeachDay01.jpg") == "BeachDay01.jpg\nBeach Day 01.jpg"
+
+
+def test_changed_renamed_missing_and_removed_photos_leave_no_ghosts(library, index):
+    changed, renamed, lost, removed = (
+        library.add(f"{n}.jpg", tags={n: 1.0}) for n in ("one", "two", "three", "four")
+    )
+    index.refresh(library.database)
+    library.say(changed, tags={"five": 1.0})
+    library.rename(renamed, "six.jpg")
+    library.lose(lost)
+    library.remove(removed)
+    index.refresh(library.database)
+    assert find(index, "five") == {changed}
+    assert find(index, "six") == {renamed}
+    assert find(index, "name : two") | find(index, "three") | find(index, "four") == set()
+    index.check()
+    library.find_again(lost)
+    index.refresh(library.database)
+    assert find(index, "three") == {lost}
+    index.check()
+
+
+def test_one_commit_of_many_photos_is_taken_in_over_many_chunks(library, index):
+    index.refresh(library.database)
+    photos = library.add_many([f"{n}.jpg" for n in range(3000)], tags={"bulk": 1.0})
+    assert index.refresh(library.database) == 3000
+    assert find(index, "bulk") == set(photos)
+    assert index.refresh(library.database) == 0
+    index.check()
+
+
+def test_a_refresh_stopped_between_chunks_goes_on_where_it_was(library, tmp_path):
+    index = TextIndex(tmp_path / "text.db")
+    index.refresh(library.database)
+    photos = library.add_many([f"{n}.jpg" for n in range(1000)], tags={"bulk": 1.0})
+    looks = iter([False, False])
+    first = index.refresh(library.database, lambda: next(looks, True))
+    assert 0 < first < 1000
+    assert index.covered_seq() < library.ask("SELECT value FROM counters")[0][0]
+    index.close()
+    again = TextIndex(tmp_path / "text.db")
+    assert again.refresh(library.database) == 1000 - first
+    assert find(again, "bulk") == set(photos)
+    again.check()
+    again.close()
+
+
+def test_a_chunk_that_was_not_committed_is_done_again(library, tmp_path, monkeypatch):
+    index = TextIndex(tmp_path / "text.db")
+    index.refresh(library.database)
+    photos = library.add_many([f"{n}.jpg" for n in range(500)], tags={"bulk": 1.0})
+    # A trigger that fails on one document: the transaction of its chunk is lost as a whole.
+    raw = sqlite3.connect(tmp_path / "text.db")
+    raw.execute(
+        f"CREATE TRIGGER fail BEFORE INSERT ON documents WHEN new.photo_id = {photos[300]}"
+        " BEGIN SELECT raise(ABORT, 'no'); END"
+    )
+    raw.commit()
+    with pytest.raises(sqlite3.IntegrityError):
+        index.refresh(library.database)
+    index.close()
+    raw.execute("DROP TRIGGER fail")
+    raw.commit()
+    raw.close()
+    again = TextIndex(tmp_path / "text.db")
+    again.check()
+    again.refresh(library.database)
+    assert find(again, "bulk") == set(photos)
+    again.check()
+    again.close()
+
+
+@pytest.mark.parametrize("harm", ["cut", "garbage", "header", "gone", "other schema"])
+def test_a_damaged_or_missing_file_is_rebuilt_beside_and_moved_into_place(library, tmp_path, harm):
+    path = tmp_path / "text.db"
+    index = TextIndex(path)
+    photos = library.add_many([f"{n}.jpg" for n in range(2000)], tags={"bulk": 1.0})
+    index.refresh(library.database)
+    index.close()
+    data = path.read_bytes()
+    if harm == "cut":
+        path.write_bytes(data[: len(data) // 2])
+    elif harm == "garbage":
+        path.write_bytes(data[:4096] + bytes(len(data) - 4096))
+    elif harm == "header":
+        path.write_bytes(b"not a database at all" * 1000)
+    elif harm == "gone":
+        path.unlink()
+    else:
+        with sqlite3.connect(path) as raw:
+            raw.execute("PRAGMA user_version = 99")
+        raw.close()
+    library.add("new.jpg", tags={"fresh": 1.0})
+    again = TextIndex(path)
+    again.refresh(library.database)
+    assert find(again, "bulk") == set(photos)
+    assert len(find(again, "fresh")) == 1
+    again.check()
+    assert not path.with_name("text.db.new").exists()
+    again.close()
+
+
+def test_damage_that_a_search_meets_is_repaired_by_the_next_refresh(library, tmp_path):
+    path = tmp_path / "text.db"
+    index = TextIndex(path)
+    photos = library.add_many([f"{n}.jpg" for n in range(500)], tags={"bulk": 1.0})
+    index.refresh(library.database)
+    raw = sqlite3.connect(path)
+    raw.execute("DELETE FROM words_data WHERE id > 10")
+    raw.commit()
+    raw.close()
+    with pytest.raises(StoreDamagedError):
+        find(index, "bulk")
+    index.refresh(library.database)
+    assert find(index, "bulk") == set(photos)
+    index.close()
+
+
+def test_an_index_of_another_library_is_built_anew(library, tmp_path):
+    index = TextIndex(tmp_path / "text.db")
+    library.add("old.jpg", tags={"old": 1.0})
+    library.add("old2.jpg", tags={"old": 1.0})
+    index.refresh(library.database)
+    other = type(library)(tmp_path / "other.db")
+    index.refresh(other.database)
+    assert find(index, "old") == set()
+    other.database.close()
+    index.close()
+
+
+def test_any_sequence_of_changes_ends_in_documents_that_agree_with_the_library(library, index):
+    rng = random.Random(7)
+    words = "dog cat sea snow tree house rocket coffee".split()
+    photos: list[int] = []
+    for step in range(250):
+        act = rng.random()
+        if act < 0.4 or not photos:
+            photos.append(library.add(f"{step}.jpg", tags={word: 1.0 for word in rng.sample(words, 3)}))
+        elif act < 0.65:
+            library.say(rng.choice(photos), tags={word: 1.0 for word in rng.sample(words, 2)})
+        elif act < 0.75:
+            library.lose(rng.choice(photos))
+        elif act < 0.8:
+            library.find_again(rng.choice(photos))
+        elif act < 0.9:
+            photos.remove(gone := rng.choice(photos))
+            library.remove(gone)
+        else:
+            stops = iter([False] * rng.randrange(3))
+            index.refresh(library.database, lambda stops=stops: next(stops, True))
+    index.refresh(library.database)
+    index.check()
+    for word in words:
+        truth = {
+            row[0]
+            for row in library.ask(
+                "SELECT photos.id FROM photos JOIN tags ON photo_id = photos.id JOIN labels ON labels.id = label_id"
+                " WHERE label = ? AND state = 'present'",
+                word,
+            )
+        }
+        assert find(index, word) == truth, word
+
+
+def test_twenty_thousand_photos_are_taken_in_by_chunks(library, index, capsys):
+    library.add("first.jpg")
+    index.refresh(library.database)
+    texts = [("caption", " ".join(f"word{n % 977}" for n in range(40)))]
+    library.add_many([f"IMG_{n}.jpg" for n in range(20_000)], tags={"bulk": 1.0, "dog": 0.7}, texts=texts)
+    assert index.refresh(library.database) == 20_000
+    with capsys.disabled():
+        print(f"\n20,000 documents; longest write transaction {index.longest_write_s * 1000:.1f} ms")
+    assert Words(index).count("bulk") == 20_000
+    index.check()

@@ -1,0 +1,210 @@
+"""The vector index of a space: what was committed is found, what was removed is not, whatever happened to the file."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from imgd.index import faiss_file, vectors
+from imgd.index.spaces import SpaceIndexes
+from imgd.index.vectors import SpaceIndex
+
+SPACE = "clip:ViT-B-32/openai"
+D = 32
+
+
+def direction(seed: int) -> npt.NDArray[np.float32]:
+    values = np.random.default_rng(seed).standard_normal(D).astype(np.float32)
+    return values / np.linalg.norm(values)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return tmp_path / "vectors"
+
+
+@pytest.fixture
+def opened(library, folder) -> Callable[[], SpaceIndex]:
+    def open_index() -> SpaceIndex:
+        index = SpaceIndexes(library.database, folder).get(SPACE)
+        assert index is not None
+        return index
+
+    return open_index
+
+
+def fill(library, count: int, start: int = 0) -> list[int]:
+    return [library.add(f"{n}.jpg", vectors={SPACE: direction(n)}) for n in range(start, start + count)]
+
+
+def first(index: SpaceIndex, seed: int) -> int:
+    return index.search(direction(seed), 3)[0][0]
+
+
+def test_a_vector_is_found_as_soon_as_it_is_committed(library, opened):
+    photos = fill(library, 5)
+    index = opened()
+    assert index.search(direction(3), 2)[0] == (library.vector_ids(photos[3])[0], pytest.approx(1.0, abs=2e-3))
+    new = library.add("new.jpg", vectors={SPACE: direction(99)})
+    assert first(index, 99) == library.vector_ids(new)[0]
+
+
+def test_a_space_without_vectors_is_unknown_and_an_emptied_one_finds_nothing(library, folder, opened):
+    assert SpaceIndexes(library.database, folder).get(SPACE) is None
+    photo = library.add("a.jpg", vectors={SPACE: direction(1)})
+    index = opened()
+    index.search(direction(1), 3)
+    library.remove(photo)
+    assert index.search(direction(1), 3) == []
+    index.rebuild()
+    assert index.search(direction(1), 3) == []
+    assert opened().sample(5).shape == (0, D)
+
+
+def test_removed_and_replaced_vectors_are_never_returned(library, opened):
+    photos = fill(library, 50)
+    index = opened()
+    index.rebuild()
+    late = fill(library, 10, start=50)
+    index.catch_up()
+    gone = [library.vector_ids(photo)[0] for photo in (photos[7], photos[8], late[3])]
+    library.remove(photos[7])
+    library.say(photos[8], vectors={SPACE: direction(1000)})
+    library.say(late[3])
+    found = {each for seed in (7, 8, 53) for each, _ in index.search(direction(seed), 60)}
+    assert found.isdisjoint(gone)
+    assert len(found) == 58
+    assert first(index, 1000) == library.vector_ids(photos[8])[0]
+    assert len(index.search(direction(8), 58)) == 58, "the mask takes no places"
+    index.rebuild()
+    assert {each for each, _ in index.search(direction(8), 60)} == found
+    assert index.status().removed == 0
+
+
+def test_a_loaded_index_knows_what_happened_since_it_was_saved(library, opened):
+    photos = fill(library, 30)
+    opened().rebuild()
+    gone = library.vector_ids(photos[4])[0]
+    library.remove(photos[4])
+    new = library.add("new.jpg", vectors={SPACE: direction(77)})
+    index = opened()
+    index.catch_up()
+    assert (index.status().indexed, index.status().tail, index.status().removed) == (30, 1, 1)
+    assert gone not in [each for each, _ in index.search(direction(4), 40)]
+    assert first(index, 77) == library.vector_ids(new)[0]
+
+
+@pytest.mark.parametrize("harm", ["cut", "flipped", "no file", "bad manifest", "stray build"])
+def test_a_torn_or_missing_file_is_noticed_and_built_anew(library, folder, opened, harm):
+    photos = fill(library, 40)
+    opened().rebuild()
+    [path] = folder.glob("*.faiss")
+    [manifest] = folder.glob("*.json")
+    if harm == "cut":
+        path.write_bytes(path.read_bytes()[:-50])
+    elif harm == "flipped":
+        data = bytearray(path.read_bytes())
+        data[len(data) // 2] ^= 1
+        path.write_bytes(data)
+    elif harm == "no file":
+        path.unlink()
+    elif harm == "bad manifest":
+        manifest.write_text("{")
+    else:
+        (folder / f"{faiss_file.safe_name(SPACE)}.9-9.faiss").write_bytes(b"half")
+    index = opened()
+    assert first(index, 11) == library.vector_ids(photos[11])[0], "the tail serves meanwhile"
+    assert bool(index.status().fault) == (harm != "stray build")
+    assert index.is_due(idle=False) == (harm != "stray build")
+    index.rebuild()
+    assert index.status().fault == ""
+    assert len(list(folder.glob("*.faiss"))) == 1
+    assert opened().status().indexed == 40
+
+
+def test_vectors_that_come_and_go_while_an_index_is_built_are_right_after_it(library, opened, monkeypatch):
+    photos = fill(library, 30)
+    index = opened()
+    index.catch_up()
+    save = faiss_file.save
+    news: list[int] = []
+
+    def save_late(*args: object, **values: object) -> object:
+        library.remove(photos[2])
+        news.append(library.add("late.jpg", vectors={SPACE: direction(500)}))
+        index.search(direction(1), 3)
+        return save(*args, **values)  # type: ignore[arg-type]
+
+    gone = library.vector_ids(photos[2])[0]
+    monkeypatch.setattr(faiss_file, "save", save_late)
+    index.rebuild()
+    assert gone not in [each for each, _ in index.search(direction(2), 50)]
+    assert first(index, 500) == library.vector_ids(news[0])[0]
+    assert index.covered_seq < library.ask("SELECT value FROM counters")[0][0]
+
+
+def test_a_build_that_is_stopped_or_cannot_be_saved_leaves_the_old_index_serving(library, folder, opened):
+    fill(library, 20)
+    index = opened()
+    index.rebuild()
+    fill(library, 5, start=20)
+    index.rebuild(lambda: True)
+    assert index.status().indexed == 20
+    kept = [path.name for path in folder.iterdir()]
+    folder.rename(folder.with_name("away"))
+    folder.write_text("a file where the folder was")
+    with pytest.raises(Exception, match="vectors"):
+        index.rebuild()
+    folder.unlink()
+    folder.with_name("away").rename(folder)
+    assert sorted(path.name for path in folder.iterdir()) == sorted(kept)
+    assert len(index.search(direction(1), 50)) == 25
+
+
+def test_more_than_the_tail_may_hold_waits_for_the_build(library, opened, monkeypatch):
+    monkeypatch.setattr(vectors, "TAIL_LIMIT", 10)
+    monkeypatch.setattr(vectors, "_CHUNK", 10)
+    fill(library, 35)
+    index = opened()
+    index.catch_up()
+    assert (index.status().tail, index.status().waiting) == (10, 25)
+    index.rebuild()
+    assert (index.status().indexed, index.status().tail, index.status().waiting) == (35, 0, 0)
+
+
+def test_eight_bit_codes_find_what_exact_search_finds(library, opened, monkeypatch):
+    monkeypatch.setattr(faiss_file, "EXACT_UP_TO", 100)
+    rng = np.random.default_rng(1)
+    points = rng.standard_normal((3000, D)).astype(np.float32)
+    points /= np.linalg.norm(points, axis=1, keepdims=True)
+    with library.database.read():
+        pass
+    photo = library.add("all.jpg", vectors={SPACE: points[0]})
+    library._do(lambda connection: [library._put_vector(connection, photo, SPACE, each) for each in points[1:]])
+    library.say  # noqa: B018
+    index = opened()
+    query = direction(5)
+    exact = [each for each, _ in index.search(query, 50)]
+    index.rebuild()
+    assert index.status().kind == "sq8"
+    found = [each for each, _ in opened().search(query, 50)]
+    assert len(set(found) & set(exact)) >= 48
+
+
+def test_searches_of_many_queries_agree_with_single_ones(library, opened):
+    fill(library, 30)
+    index = opened()
+    queries = np.stack([direction(n) for n in (3, 4, 5)])
+    many = index.search_many(queries, 4)
+    assert [[each for each, _ in row] for row in many] == [
+        [each for each, _ in index.search(q, 4)] for q in queries
+    ]
+
+
+def test_names_of_spaces_make_files_of_their_own():
+    assert faiss_file.safe_name("a:b") != faiss_file.safe_name("a/b")
+    assert "/" not in faiss_file.safe_name("../../etc/passwd")
