@@ -51,7 +51,9 @@ def read_roots(connection: sqlite3.Connection) -> list[Root]:
     """All roots, those no longer configured included."""
     return [
         Root(id_, path, RootState(state), reason, scanned_at, filesystem_id, removed_at, bool(held))
-        for id_, path, state, reason, scanned_at, filesystem_id, removed_at, held in connection.execute(_SQL["all"])
+        for id_, path, state, reason, scanned_at, filesystem_id, removed_at, held in connection.execute(
+            _SQL["all"]
+        )
     ]
 
 

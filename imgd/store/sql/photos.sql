@@ -17,7 +17,8 @@ CREATE TEMP TABLE IF NOT EXISTS seen_files (
 DELETE FROM temp.seen_files;
 
 -- name: stage
-INSERT OR REPLACE INTO temp.seen_files (folder_id, name, size, mtime_ns, device, inode) VALUES :rows;
+INSERT OR REPLACE INTO temp.seen_files (folder_id, name, size, mtime_ns, device, inode)
+SELECT column1, column2, column3, column4, column5, column6 FROM (VALUES :rows) WHERE column2 IS NOT NULL;
 
 -- name: recognise
 UPDATE temp.seen_files
@@ -88,8 +89,9 @@ ON CONFLICT (photo_id, analyzer_id) DO NOTHING;
 SELECT seen.column1, seen.column2, photos.id
 FROM (VALUES :rows) AS seen
 LEFT JOIN photos ON photos.folder_id = seen.column1 AND photos.name = seen.column2
-WHERE photos.id IS NULL OR photos.size <> seen.column3 OR photos.mtime_ns <> seen.column4
-   OR photos.inode <> seen.column6 OR photos.device <> seen.column5 OR photos.state = 'missing';
+WHERE seen.column2 IS NOT NULL
+  AND (photos.id IS NULL OR photos.size <> seen.column3 OR photos.mtime_ns <> seen.column4
+       OR photos.inode <> seen.column6 OR photos.device <> seen.column5 OR photos.state = 'missing');
 
 -- A photo whose file may now be the seen one, by inode. One in an offline root counts only where that root
 -- is no longer configured: the file of an unplugged disk is not gone.
@@ -141,6 +143,6 @@ WHERE fresh.state = 'present' AND fresh.fingerprint IS NOT NULL AND lost.fingerp
 
 -- name: take_over
 UPDATE photos
-SET folder_id = :folder_id, name = :name, display_name = :display_name, device = :device, inode = :inode,
-    state = 'present', missing_since = NULL, change_seq = :change_seq
-WHERE id = :photo_id;
+SET folder_id = ?, name = ?, display_name = ?, device = ?, inode = ?,
+    state = 'present', missing_since = NULL, change_seq = ?
+WHERE id = ?;

@@ -1,0 +1,238 @@
+"""Photos as files: registering what was seen, moves, and what went missing."""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from imgd.domain import PhotoState, Priority, SeenFile
+from imgd.store.changes import next_change_seq
+from imgd.store.folders import add_folders, find_folders
+from imgd.store.staging import BATCH_ROWS, Row, batches
+from imgd.store.statements import load_statements
+
+_SQL = load_statements("imgd.store", "photos")
+
+
+@dataclass(frozen=True, slots=True)
+class Registered:
+    """What a registration found. `back`: photos that were missing and are there again, as they were."""
+
+    new: int = 0
+    changed: int = 0
+    back: int = 0
+    unchanged: int = 0
+    moved: int = 0
+
+    @property
+    def news(self) -> bool:
+        """Whether anything was written that an index or a queue would care about."""
+        return bool(self.new or self.changed or self.back or self.moved)
+
+
+@dataclass(frozen=True, slots=True)
+class Differing:
+    """Those of some files whose rows do not say what was seen."""
+
+    new: list[SeenFile]
+    known: list[SeenFile]
+
+
+@dataclass(frozen=True, slots=True)
+class LookAlike:
+    """A photo that may have become the file `inode`: same device, inode, size and time.
+
+    `is_configured` is False where its root has left the configuration, and the photo is there for the taking.
+    """
+
+    photo_id: int
+    path: bytes
+    inode: int
+    is_configured: bool
+
+
+def find_differing(connection: sqlite3.Connection, root_id: int, files: Sequence[SeenFile]) -> Differing:
+    """Compare `files` with what is stored. A reader does this, so that an unchanged folder costs no write."""
+    folders = find_folders(connection, root_id, {file.folder for file in files})
+    new = [file for file in files if file.folder not in folders]
+    rows = _rows((file for file in files if file.folder in folders), folders) if folders else []
+    different: dict[tuple[int, bytes], int | None] = {}
+    for statement, parameters in batches(_SQL["differing"], rows, 6):
+        different.update(
+            ((folder_id, name), photo_id)
+            for folder_id, name, photo_id in connection.execute(statement, parameters)
+        )
+    known: list[SeenFile] = []
+    if different:
+        for file in files:
+            key = (folders.get(file.folder, 0), file.name)
+            if key in different:
+                (new if different[key] is None else known).append(file)
+    return Differing(new, known)
+
+
+def find_look_alikes(connection: sqlite3.Connection, files: Sequence[SeenFile]) -> list[LookAlike]:
+    """Photos that one of `files` (all new) may be: the caller looks whether their own path is gone."""
+    rows: list[Row] = [
+        (stat.size_bytes, stat.mtime_ns, stat.inode, stat.device, stat.inode) for stat in (f.stat for f in files)
+    ]
+    return [
+        LookAlike(photo_id, os.path.join(root, folder, name), inode, not removed)
+        for statement, parameters in batches(_SQL["look_alikes"], rows, 5)
+        for photo_id, root, folder, name, inode, removed in connection.execute(statement, parameters)
+    ]
+
+
+def register(
+    connection: sqlite3.Connection,
+    root_id: int,
+    files: Sequence[SeenFile],
+    *,
+    now: float,
+    priority: Priority = Priority.SCAN,
+    moved: Mapping[int, SeenFile] | None = None,
+) -> Registered:
+    """Store `files` as they were seen; new and changed photos owe a job to each active analyzer.
+
+    `moved`: photo id -> the one of `files` that it has become. A file with another size or time is a new
+    revision, and so is one that has become the file of another photo. Nothing is written for the unchanged.
+    """
+    change_seq = next_change_seq(connection)
+    counts: Counter[str] = Counter()
+    if moved:
+        folders = add_folders(connection, root_id, {file.folder for file in moved.values()})
+        for photo_id, file in moved.items():
+            counts["moved"] += _move(connection, photo_id, folders[file.folder], file.name, change_seq)
+    connection.execute(_SQL["make_staging"])
+    for start in range(0, len(files), BATCH_ROWS):
+        chunk = files[start : start + BATCH_ROWS]
+        values = {"now": now, "change_seq": change_seq, "priority": int(priority)}
+        counts.update(_register_chunk(connection, root_id, chunk, values))
+    return Registered(
+        counts["new"], counts["changed"], counts["back"], counts["unchanged"] + counts["relinked"], counts["moved"]
+    )
+
+
+def _register_chunk(
+    connection: sqlite3.Connection, root_id: int, files: Sequence[SeenFile], values: Mapping[str, float]
+) -> dict[str, int]:
+    names = {file.folder for file in files}
+    stored = find_folders(connection, root_id, names)
+    folders = stored if len(stored) == len(names) else add_folders(connection, root_id, names)
+    connection.execute(_SQL["clear_staging"])
+    for statement, parameters in batches(_SQL["stage"], _rows(files, folders), 6):
+        connection.execute(statement, parameters)
+    if stored:
+        connection.execute(_SQL["recognise"])
+    verdicts: dict[str, int] = dict(connection.execute(_SQL["verdicts"]).fetchall())
+    if verdicts.keys() & {"changed", "back", "relinked"}:
+        connection.execute(_SQL["update_known"], values)
+        connection.execute(_SQL["owe_changed"], values)
+        connection.execute(_SQL["owe_back"], values)
+    if "new" in verdicts:
+        newest = connection.execute(_SQL["newest"]).fetchone()[0]
+        connection.execute(_SQL["add_new"], values)
+        _show_odd_names(connection, files, folders)
+        connection.execute(_SQL["owe_new"], {**values, "newest": newest})
+    return verdicts
+
+
+def _rows(files: Iterable[SeenFile], folders: Mapping[bytes, int]) -> list[Row]:
+    rows: list[Row] = []
+    for file in files:
+        stat = file.stat
+        rows.append((folders[file.folder], file.name, stat.size_bytes, stat.mtime_ns, stat.device, stat.inode))
+    return rows
+
+
+def _show_odd_names(
+    connection: sqlite3.Connection, files: Sequence[SeenFile], folders: Mapping[bytes, int]
+) -> None:
+    """SQLite took the names as UTF-8; those that are not get a form that can be shown."""
+    for file in files:
+        if not file.name.isascii():
+            shown = file.name.decode("utf-8", "replace")
+            if "\ufffd" in shown:
+                connection.execute(_SQL["show_name"], (shown, folders[file.folder], file.name))
+
+
+def _move(connection: sqlite3.Connection, photo_id: int, folder_id: int, name: bytes, change_seq: int) -> int:
+    """Give a photo another path; 0 where a present photo holds it already (the move then shows as a change)."""
+    taken = connection.execute(
+        "SELECT id, state FROM photos WHERE folder_id = ? AND name = ?", (folder_id, name)
+    ).fetchone()
+    if taken is not None:
+        if taken[0] == photo_id or taken[1] == PhotoState.PRESENT:
+            return 0
+        connection.execute(_SQL["remove"], (taken[0],))
+    shown = name.decode("utf-8", "replace")
+    return connection.execute(_SQL["move"], (folder_id, name, shown, change_seq, photo_id)).rowcount
+
+
+def move_file(
+    connection: sqlite3.Connection, root_id: int, source: tuple[bytes, bytes], target: tuple[bytes, bytes]
+) -> bool:
+    """A file was renamed within its root, from (folder, name) to (folder, name); returns whether a photo moved.
+
+    Where `target` is a present photo, the file was replaced, as editors do when they save: that photo stays,
+    and its next registration finds it changed.
+    """
+    row = connection.execute(_SQL["find"], (root_id, *source)).fetchone()
+    if row is None:
+        return False
+    folder_id = add_folders(connection, root_id, [target[0]])[target[0]]
+    return bool(_move(connection, row[0], folder_id, target[1], next_change_seq(connection)))
+
+
+def page_present(
+    connection: sqlite3.Connection, folder_id: int, after: bytes, limit: int
+) -> list[tuple[int, bytes, int]]:
+    """(id, name, device) of up to `limit` present photos of a folder, by name, behind `after`."""
+    return connection.execute(_SQL["page_of_folder"], (folder_id, after, limit)).fetchall()
+
+
+def find_photo(connection: sqlite3.Connection, root_id: int, folder: bytes, name: bytes) -> int | None:
+    """The id of the photo at a path, missing ones included."""
+    row = connection.execute(_SQL["find"], (root_id, folder, name)).fetchone()
+    return None if row is None else int(row[0])
+
+
+def mark_missing(connection: sqlite3.Connection, photo_ids: Sequence[int], now: float) -> int:
+    """The files of these photos are gone; returns how many were present before."""
+    parameters = {"photos": json.dumps(list(photo_ids)), "now": now, "change_seq": next_change_seq(connection)}
+    return connection.execute(_SQL["mark_missing"], parameters).rowcount
+
+
+def mark_folder_missing(connection: sqlite3.Connection, root_id: int, folder: bytes, now: float) -> int:
+    """A folder is gone with all below it; returns how many photos were present there."""
+    parameters = {"root_id": root_id, "folder": folder, "now": now, "change_seq": next_change_seq(connection)}
+    return connection.execute(_SQL["mark_folders_missing"], parameters).rowcount
+
+
+def adopt_missing(connection: sqlite3.Connection, photo_ids: Sequence[int]) -> dict[int, int]:
+    """New photos that are missing ones come back at another path: the old row takes over the path.
+
+    Called when the fingerprints of `photo_ids` have been stored. Only where exactly one missing and one present
+    photo share fingerprint, size and mtime. The new row goes, with all it owed. Returns {new id: old id}.
+    """
+    twins = connection.execute(_SQL["lost_twins"], {"photos": json.dumps(list(photo_ids))}).fetchall()
+    if not twins:
+        return {}
+    change_seq = next_change_seq(connection)
+    adopted = {}
+    for fresh_id, lost_id, folder_id, name, display_name, device, inode in twins:
+        connection.execute(_SQL["remove"], (fresh_id,))
+        place = {
+            "folder_id": folder_id,
+            "name": name,
+            "display_name": display_name,
+            "device": device,
+            "inode": inode,
+        }
+        connection.execute(_SQL["take_over"], {**place, "photo_id": lost_id, "change_seq": change_seq})
+        adopted[fresh_id] = lost_id
+    return adopted

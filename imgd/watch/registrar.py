@@ -1,0 +1,253 @@
+"""One root's files into the store: what is new, moved, changed or gone, in few statements."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import stat as stats
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from typing import Final
+
+from imgd.domain import Priority, SeenFile
+from imgd.store.database import Database
+from imgd.store.folders import count_present, find_folders, move_folder, page_folders
+from imgd.store.photos import (
+    LookAlike,
+    Registered,
+    find_differing,
+    find_look_alikes,
+    find_photo,
+    mark_folder_missing,
+    mark_missing,
+    move_file,
+    page_present,
+    register,
+)
+from imgd.store.roots import hold_if_sudden
+from imgd.store.sidecars import commit_sidecars, compare_sidecars, folders_with_sidecars
+from imgd.watch.availability import Filesystem
+from imgd.watch.filters import Filter
+from imgd.watch.scan import Fault, see_file
+from imgd.watch.settle import FilePath, is_recent
+
+_PAGE: Final = 1000
+_NOT_MOUNTED: Final = "its photos were on a filesystem of its own, which is not mounted"
+
+
+class Registrar:
+    """Compares what was seen with the store, and writes the difference. One thread uses it.
+
+    `on_change` is called after each commit that changed something.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        root_id: int,
+        filter_: Filter,
+        *,
+        follow_symlinks: bool,
+        sidecar_analyzers: Callable[[], Sequence[int]],
+        on_change: Callable[[], None],
+    ) -> None:
+        self._database = database
+        self._root_id = root_id
+        self._filter = filter_
+        self._follow = follow_symlinks
+        self._sidecar_analyzers = sidecar_analyzers
+        self._on_change = on_change
+        self.recorded: Filesystem | None = None
+        """Where the root lay at its last full scan."""
+
+    def see(self, folder: bytes, name: bytes) -> SeenFile | None:
+        """The file as it is now; None where it is gone."""
+        return see_file(self._filter.root, folder, name, follow_symlinks=self._follow)
+
+    def register(self, files: Sequence[SeenFile], priority: Priority, settle_s: float | None) -> list[SeenFile]:
+        """Store `files`. Those that differ and were written to within `settle_s` are left out, and returned."""
+        if not files:
+            return []
+        with self._database.read() as connection:
+            differing = find_differing(connection, self._root_id, files)
+            unsettled = []
+            if settle_s is not None:
+                unsettled = [file for file in (*differing.new, *differing.known) if is_recent(file, settle_s)]
+            left_out = {(file.folder, file.name) for file in unsettled}
+            new = [file for file in differing.new if (file.folder, file.name) not in left_out]
+            known = [file for file in differing.known if (file.folder, file.name) not in left_out]
+            look_alikes = find_look_alikes(connection, new)
+        if new or known:
+            moved = _choose(look_alikes, new)
+            result: Registered = self._database.write(
+                lambda connection: register(
+                    connection, self._root_id, [*new, *known], now=time.time(), priority=priority, moved=moved
+                )
+            ).result()
+            if result.news:
+                self._on_change()
+        return unsettled
+
+    def move(self, moves: Sequence[tuple[FilePath, FilePath]]) -> list[FilePath]:
+        """Follow renames of files within the root; returns sources that moved nothing."""
+        moved = self._database.write(
+            lambda connection: [move_file(connection, self._root_id, *move) for move in moves]
+        ).result()
+        if any(moved):
+            self._on_change()
+        return [source for (source, _), done in zip(moves, moved, strict=True) if not done]
+
+    def move_folder(self, source: bytes, target: bytes) -> None:
+        """Follow the rename of a folder within the root."""
+        self._database.write(lambda connection: move_folder(connection, self._root_id, source, target)).result()
+        self._on_change()
+
+    def miss(self, paths: Iterable[FilePath]) -> None:
+        """There is no file at these paths."""
+        with self._database.read() as connection:
+            found = [find_photo(connection, self._root_id, *path) for path in paths]
+        self._miss_photos([photo_id for photo_id in found if photo_id is not None])
+
+    def miss_folder(self, folder: bytes) -> None:
+        """A folder is gone with all below it."""
+        self._miss(lambda connection, now: mark_folder_missing(connection, self._root_id, folder, now))
+
+    def check_folders(self, expected: dict[bytes, int]) -> list[Fault]:
+        """Find photos that are gone from folders; `expected` is how many stored ones each was seen to have.
+
+        A folder with more rows than that is compared with the disk, row by row. Returns what seems not mounted.
+        """
+        with self._database.read() as connection:
+            ids = find_folders(connection, self._root_id, expected)
+            present = count_present(connection, list(ids.values()))
+        faults = []
+        for folder, folder_id in ids.items():
+            if present.get(folder_id, 0) > expected[folder] and not self._miss_gone_rows(folder, folder_id):
+                faults.append(Fault(folder, _NOT_MOUNTED))
+        return faults
+
+    def check_tree(self, start: bytes) -> list[Fault]:
+        """Find folders, at and below `start`, that are gone or no longer count. Returns what seems not mounted."""
+        faults = []
+        after = b""
+        while True:
+            with self._database.read() as connection:
+                page = page_folders(connection, self._root_id, start, after, _PAGE)
+                gone = {folder_id: path for folder_id, path in page if self._is_folder_gone(path)}
+                devices = {
+                    folder_id: page_present(connection, folder_id, b"", 1)[0][2]
+                    for folder_id in count_present(connection, list(gone))
+                }
+            for folder_id, device in devices.items():
+                if self._is_unmounted(gone[folder_id], device):
+                    faults.append(Fault(gone[folder_id], _NOT_MOUNTED))
+                else:
+                    self.miss_folder(gone[folder_id])
+            if len(page) < _PAGE:
+                return faults
+            after = page[-1][1]
+
+    def sync_sidecars(self, folders: dict[bytes, list[SeenFile]], priority: Priority) -> None:
+        """Store the sidecars of `folders`, each with all that it has."""
+        with self._database.read() as connection:
+            ids = find_folders(connection, self._root_id, folders)
+            stored = folders_with_sidecars(connection, list(ids.values()))
+            changes = [
+                compare_sidecars(connection, folder_id, folders[folder])
+                for folder, folder_id in ids.items()
+                if folders[folder] or folder_id in stored
+            ]
+        changes = [change for change in changes if change]
+        if changes:
+            analyzers = self._sidecar_analyzers()
+
+            def work(connection: sqlite3.Connection) -> None:
+                for change in changes:
+                    commit_sidecars(connection, change, analyzers, priority)
+
+            self._database.write(work).result()
+            self._on_change()
+
+    def _miss_gone_rows(self, folder: bytes, folder_id: int) -> bool:
+        """False where rows are gone because a filesystem is not mounted; those are left as they are."""
+        after = b""
+        while True:
+            with self._database.read() as connection:
+                page = page_present(connection, folder_id, after, _PAGE)
+            gone = [(photo_id, device) for photo_id, name, device in page if self._is_gone(folder, name)]
+            if gone and self._is_unmounted(folder, gone[0][1]):
+                return False
+            self._miss_photos([photo_id for photo_id, _ in gone])
+            if len(page) < _PAGE:
+                return True
+            after = page[-1][1]
+
+    def _miss_photos(self, photo_ids: Sequence[int]) -> None:
+        if photo_ids:
+            self._miss(lambda connection, now: mark_missing(connection, photo_ids, now))
+
+    def _miss(self, mark: Callable[[sqlite3.Connection, float], int]) -> None:
+        now = time.time()
+
+        def work(connection: sqlite3.Connection) -> int:
+            missed = mark(connection, now)
+            hold_if_sudden(connection, self._root_id, now)
+            return missed
+
+        if self._database.write(work).result():
+            self._on_change()
+
+    def _is_gone(self, folder: bytes, name: bytes) -> bool:
+        return self._filter.kind(folder, name) is None or self.see(folder, name) is None
+
+    def _is_folder_gone(self, folder: bytes) -> bool:
+        if not self._filter.reaches(folder):
+            return True
+        try:
+            stat = os.stat(os.path.join(self._filter.root, folder), follow_symlinks=self._follow)
+        except (FileNotFoundError, NotADirectoryError):
+            return True
+        except OSError:
+            return False
+        return not stats.S_ISDIR(stat.st_mode)
+
+    def _is_unmounted(self, folder: bytes, device: int) -> bool:
+        """Whether photos of `folder` lay on a filesystem (`device`) of their own that is not mounted now.
+
+        So it is when they were not on the root's device, and what is left of their path now is. Device numbers
+        change from boot to boot; the root's own, as recorded when the photos' were, tells which was which.
+        """
+        if self.recorded is None or device == self.recorded.device or not self._filter.reaches(folder):
+            return False
+        while True:
+            try:
+                here = os.stat(os.path.join(self._filter.root, folder)).st_dev
+                return bool(here == os.stat(self._filter.root).st_dev)
+            except (FileNotFoundError, NotADirectoryError):
+                if not folder:
+                    return True
+                folder = folder.rpartition(b"/")[0]
+
+
+def _choose(look_alikes: Sequence[LookAlike], new: Sequence[SeenFile]) -> dict[int, SeenFile]:
+    """Which photos have become which of the new files: those whose own path is gone, each one once."""
+    waiting: dict[int, list[SeenFile]] = defaultdict(list)
+    if look_alikes:
+        for file in new:
+            waiting[file.stat.inode].append(file)
+    chosen: dict[int, SeenFile] = {}
+    for each in look_alikes:
+        if each.photo_id not in chosen and waiting[each.inode] and not (each.is_configured and _exists(each.path)):
+            chosen[each.photo_id] = waiting[each.inode].pop()
+    return chosen
+
+
+def _exists(path: bytes) -> bool:
+    try:
+        os.lstat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError:
+        return True
+    return True

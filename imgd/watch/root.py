@@ -1,0 +1,422 @@
+"""Watching one root, in a thread of its own: a disk that hangs must not hold up the others."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from imgd.config import WatchSettings
+from imgd.domain import Priority, RootState, SeenFile
+from imgd.errors import ImgdError
+from imgd.store.database import Database
+from imgd.store.purge import purge
+from imgd.store.roots import Root, release_if_back, set_scanned, set_state
+from imgd.store.sidecars import SIDECAR_EXTENSION
+from imgd.watch.availability import Filesystem, Look, look_at_root
+from imgd.watch.filters import FileKind, Filter
+from imgd.watch.ignores import IGNORE_FILE
+from imgd.watch.inbox import Inbox
+from imgd.watch.inotify import Event, EventKind, Inotify, RootEmitter, limit_reason
+from imgd.watch.registrar import Registrar
+from imgd.watch.scan import BATCH_FILES, Fault, Scan, ScanBatch
+from imgd.watch.settle import FilePath, Settled, Settling
+
+_CHECK_S: Final = 5.0
+_UNWATCHED_RESCAN_S: Final = 300.0
+_RETRY_S: Final = 5.0
+_DAY_S: Final = 86_400.0
+_NO_INOTIFY: Final = (
+    "cannot be watched: raise fs.inotify.max_user_instances; until then imgd looks at the root from time to time"
+)
+_HELD: Final = (
+    "more than half of its photos went missing; nothing is forgotten until they are back or a person confirms"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class RootStatus:
+    """How a root is, at one moment. `scanned_at`: when the last full scan ended, in seconds since the epoch."""
+
+    path: bytes
+    state: RootState
+    reason: str
+    scanning: bool
+    files_seen: int
+    scanned_at: float | None
+    faults: tuple[Fault, ...]
+
+
+class RootWatch:
+    """One root: its events, its scans, and what of them is still to be registered."""
+
+    def __init__(
+        self,
+        root: Root,
+        database: Database,
+        filter_: Filter,
+        settings: WatchSettings,
+        inotify: Inotify | None,
+        *,
+        sidecar_analyzers: Callable[[], Sequence[int]],
+        on_change: Callable[[], None],
+    ) -> None:
+        self._root = root
+        self._database = database
+        self._filter = filter_
+        self._settings = settings
+        self._inotify = inotify
+        self._on_change = on_change
+        self._registrar = Registrar(
+            database,
+            root.id,
+            filter_,
+            follow_symlinks=settings.follow_symlinks,
+            sidecar_analyzers=sidecar_analyzers,
+            on_change=on_change,
+        )
+        self._registrar.recorded = Filesystem.parse(root.filesystem_id)
+        self._inbox = Inbox()
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name=f"watch {os.fsdecode(root.path)}", daemon=True)
+        self._settling = Settling(settings.settle_s, self._registrar.see)
+        self._emitter: RootEmitter | None = None
+        self._look = Look(RootState.OFFLINE)
+        self._moves: list[tuple[FilePath, FilePath]] = []
+        self._gone: set[FilePath] = set()
+        self._sidecar_folders: set[bytes] = set()
+        self._to_scan: list[bytes] = []
+        self._scan: Scan | None = None
+        self._batches: Iterator[ScanBatch] = iter(())
+        self._scanned_sidecars: dict[bytes, list[SeenFile]] = {}
+        self._unsettled_in: dict[bytes, int] = {}
+        self._scan_faults: list[Fault] = []
+        self._faults: tuple[Fault, ...] = ()
+        self._watch_faults: dict[bytes, Fault] = {}
+        self._held = root.purge_held
+        self._scanned_at = root.scanned_at
+        self._next_check = 0.0
+        self._next_rescan = float("inf")
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Stop watching; what was not registered yet is found by the scan of the next start."""
+        self._stopping.set()
+        self._inbox.put(Event(EventKind.ROOT_CHANGED))
+        self._thread.join(timeout=10)
+
+    def rescan(self) -> None:
+        """Scan all of the root soon."""
+        self._inbox.put(Event(EventKind.LOST))
+
+    def confirmed(self) -> None:
+        """A person confirmed that what is missing is meant to be gone."""
+        self._held = False
+
+    @property
+    def busy(self) -> bool:
+        """Whether anything that has happened so far may not be registered yet."""
+        emitter = self._emitter
+        return (emitter is not None and emitter.busy) or self._inbox.busy
+
+    @property
+    def status(self) -> RootStatus:
+        look, scan = self._look, self._scan
+        faults = [*self._faults, *list(self._watch_faults.values())]
+        if self._held:
+            faults.append(Fault(b"", _HELD))
+        return RootStatus(
+            path=self._root.path,
+            state=look.state,
+            reason=look.reason,
+            scanning=scan is not None,
+            files_seen=scan.files_seen if scan is not None else 0,
+            scanned_at=self._scanned_at,
+            faults=tuple(faults),
+        )
+
+    def _run(self) -> None:
+        while not self._stopping.is_set():
+            try:
+                self._step()
+            except Exception as error:  # noqa: BLE001 - whatever it was, the other roots and a later scan go on
+                if self._stopping.is_set():
+                    break
+                self._recover(error)
+        self._leave()
+
+    def _step(self) -> None:
+        for event in self._inbox.take(self._wait_s(), at_rest=self._is_at_rest()):
+            self._note(event)
+        if time.monotonic() >= self._next_check:
+            self._check_root()
+        if self._look.state is RootState.OFFLINE or self._stopping.is_set():
+            return
+        self._commit_paths()
+        self._commit_settled()
+        self._sync_sidecars()
+        if time.monotonic() >= self._next_rescan:
+            self._plan_scan(b"")
+        self._scan_on()
+
+    def _is_at_rest(self) -> bool:
+        if self._next_check == 0.0:
+            return False
+        waiting = self._scan or self._to_scan or self._moves or self._gone or self._sidecar_folders
+        return not waiting and not self._settling
+
+    def _wait_s(self) -> float:
+        if self._scan or self._to_scan or self._moves or self._gone or self._sidecar_folders:
+            return 0.0
+        due = min(self._next_check, self._next_rescan, self._settling.next_due or float("inf"))
+        return max(0.0, due - time.monotonic())
+
+    def _recover(self, error: Exception) -> None:
+        """Events may be lost with what failed: a scan finds what they told of."""
+        detail = f"{error} {error.advice}" if isinstance(error, ImgdError) else f"{type(error).__name__}: {error}"
+        self._faults = (Fault(b"", f"cannot be registered: {detail}"),)
+        self._scan = None
+        self._stopping.wait(_RETRY_S)
+        self._plan_scan(b"")
+
+    # What events say
+
+    def _note(self, event: Event) -> None:
+        if event.kind in (EventKind.LOST, EventKind.ROOT_CHANGED):
+            self._next_check = min(self._next_check, time.monotonic())
+            if event.kind is EventKind.LOST:
+                self._plan_scan(b"")
+        elif event.kind is EventKind.UNWATCHED:
+            self._watch_faults[event.path] = Fault(event.path, event.reason)
+            self._plan_rescan()
+        elif event.is_folder:
+            self._note_folder(event)
+        else:
+            self._note_file(event)
+
+    def _note_folder(self, event: Event) -> None:
+        if event.kind is EventKind.MOVED:
+            self._commit_paths()
+            self._settling.move_folder(event.path, event.target)
+            if self._filter.reaches(event.path) and self._filter.reaches(event.target):
+                self._registrar.move_folder(event.path, event.target)
+            self._plan_scan(event.target)
+        self._plan_scan(event.path)
+
+    def _note_file(self, event: Event) -> None:
+        for changed in {event.path, event.target}:
+            if changed.rpartition(b"/")[2] == IGNORE_FILE:
+                self._reread_ignores(changed.rpartition(b"/")[0])
+        path, kind = self._judge(event.path)
+        if event.kind is EventKind.MOVED:
+            self._note_move(path, kind, event.target)
+        elif event.kind is EventKind.GONE:
+            self._settling.drop(path)
+            self._gone.add(path)
+        elif kind is not None:
+            self._gone.discard(path)
+            if event.kind is EventKind.CLOSED:
+                self._settling.close(path)
+            else:
+                self._settling.touch(path)
+
+    def _note_move(self, source: FilePath, source_kind: FileKind | None, target_path: bytes) -> None:
+        target, kind = self._judge(target_path)
+        if source in self._gone or target in self._gone:
+            self._commit_paths()
+        was_unsettled = self._settling.move(source, target)
+        if kind is FileKind.PHOTO and source_kind is FileKind.PHOTO:
+            self._moves.append((source, target))
+            self._sidecar_folders.update((source[0], target[0]))
+        else:
+            self._gone.add(source)
+        if kind is None:
+            self._settling.drop(target)
+        elif not was_unsettled:
+            self._settling.close(target)
+
+    def _judge(self, path: bytes) -> tuple[FilePath, FileKind | None]:
+        folder, _, name = path.rpartition(b"/")
+        kind = self._filter.kind(folder, name)
+        return (folder, name), kind if kind is not None and self._filter.reaches(folder) else None
+
+    def _reread_ignores(self, folder: bytes) -> None:
+        self._filter.ignores.load(self._root.path, folder)
+        if self._emitter is not None:
+            self._emitter.renew(folder)
+        self._plan_scan(folder)
+
+    # What is known into the store
+
+    def _commit_paths(self) -> None:
+        """Moves first, for they say which photo it is; then what is gone."""
+        if self._moves:
+            moves, self._moves = self._moves, []
+            self._gone.update(self._registrar.move(moves))
+        if self._gone:
+            gone, self._gone = self._gone, set()
+            missing = []
+            for path in gone:
+                if path[1].lower().endswith(SIDECAR_EXTENSION):
+                    self._sidecar_folders.add(path[0])
+                elif self._registrar.see(*path) is None or self._judge(b"/".join(filter(None, path)))[1] is None:
+                    missing.append(path)
+                else:
+                    self._settling.touch(path)
+            self._registrar.miss(missing)
+
+    def _commit_settled(self) -> None:
+        settled = self._settling.take(BATCH_FILES)
+        if settled.files or settled.gone:
+            self._register_settled(settled)
+
+    def _register_settled(self, settled: Settled) -> None:
+        self._registrar.miss(settled.gone)
+        photos = []
+        for file in settled.files:
+            self._sidecar_folders.add(file.folder)
+            if self._filter.kind(file.folder, file.name) is FileKind.PHOTO:
+                photos.append(file)
+        self._registrar.register(photos, Priority.EVENT, settle_s=None)
+
+    def _sync_sidecars(self) -> None:
+        if not self._sidecar_folders:
+            return
+        folders, self._sidecar_folders = self._sidecar_folders, set()
+        self._registrar.sync_sidecars({folder: self._list_sidecars(folder) for folder in folders}, Priority.EVENT)
+
+    def _list_sidecars(self, folder: bytes) -> list[SeenFile]:
+        try:
+            with os.scandir(os.path.join(self._root.path, folder)) as entries:
+                names = [e.name for e in entries if self._filter.kind(folder, e.name) is FileKind.SIDECAR]
+        except (FileNotFoundError, NotADirectoryError):
+            return []
+        seen = (self._registrar.see(folder, name) for name in names)
+        return [file for file in seen if file is not None]
+
+    # Scans
+
+    def _plan_scan(self, start: bytes) -> None:
+        """Scan at and below `start`; one of all the root stands for every other."""
+        if not start:
+            self._to_scan = [b""]
+        elif b"" not in self._to_scan and start not in self._to_scan:
+            self._to_scan.append(start)
+
+    def _scan_on(self) -> None:
+        """One batch, so that events get their turn."""
+        if self._scan is None:
+            if not self._to_scan:
+                return
+            self._scan = Scan(
+                self._filter, start=self._to_scan.pop(0), follow_symlinks=self._settings.follow_symlinks
+            )
+            self._batches = self._scan.run()
+            self._scanned_sidecars = {}
+            self._unsettled_in = {}
+            self._scan_faults = []
+        batch = next(self._batches, None)
+        if batch is None:
+            self._end_scan(self._scan)
+        else:
+            self._register_batch(batch)
+
+    def _register_batch(self, batch: ScanBatch) -> None:
+        expected = dict(batch.finished)
+        for file in self._registrar.register(batch.photos, Priority.SCAN, self._settings.settle_s):
+            self._settling.touch((file.folder, file.name))
+            self._unsettled_in[file.folder] = self._unsettled_in.get(file.folder, 0) + 1
+        for folder in expected:
+            expected[folder] -= self._unsettled_in.pop(folder, 0)
+        for file in batch.sidecars:
+            self._scanned_sidecars.setdefault(file.folder, []).append(file)
+        self._scan_faults += batch.faults
+        self._scan_faults += self._registrar.check_folders(expected)
+        sidecars = {folder: self._scanned_sidecars.pop(folder, []) for folder in batch.finished}
+        self._registrar.sync_sidecars(sidecars, Priority.SCAN)
+
+    def _end_scan(self, scan: Scan) -> None:
+        self._scan_faults += self._registrar.check_tree(scan.start)
+        self._scan = None
+        if scan.start or self._look.filesystem is None:
+            return
+        filesystem = self._look.filesystem
+        now = time.time()
+
+        def work(connection: sqlite3.Connection) -> bool:
+            set_scanned(connection, self._root.id, now, str(filesystem))
+            return release_if_back(connection, self._root.id)
+
+        self._held = self._database.write(work).result()
+        self._registrar.recorded = filesystem
+        self._faults = tuple(self._scan_faults)
+        self._scanned_at = now
+        self._plan_rescan()
+        self._purge()
+
+    def _purge(self) -> None:
+        grace_s = self._settings.grace_days * _DAY_S
+        removed = 0
+        while count := self._database.write(lambda c: purge(c, time.time(), grace_s)).result():
+            removed += count
+        if removed:
+            self._on_change()
+
+    def _plan_rescan(self) -> None:
+        interval_s = self._settings.rescan_interval_s or float("inf")
+        if self._watch_faults or self._emitter is None:
+            interval_s = min(interval_s, _UNWATCHED_RESCAN_S)
+        self._next_rescan = time.monotonic() + interval_s
+
+    # Whether the root is there
+
+    def _check_root(self) -> None:
+        look = look_at_root(self._root.path, self._registrar.recorded)
+        before, self._look = self._look, look
+        if look.state is RootState.OFFLINE:
+            self._leave()
+        elif look.identity != before.identity:
+            self._leave()
+            self._enter()
+        if (look.state, look.reason) != (before.state, before.reason) or self._next_check == 0.0:
+            write = self._database.write(lambda c: set_state(c, self._root.id, look.state, look.reason))
+            if write.result():
+                self._on_change()
+        self._next_check = time.monotonic() + _CHECK_S
+
+    def _enter(self) -> None:
+        """The watches come before the scan, so that nothing falls between them."""
+        self._watch_faults = {}
+        if self._inotify is None:
+            self._watch_faults[b""] = Fault(b"", _NO_INOTIFY)
+        else:
+            emitter = RootEmitter(
+                self._root.path,
+                self._inotify,
+                self._inbox.put,
+                self._filter.enters,
+                follow_symlinks=self._settings.follow_symlinks,
+            )
+            try:
+                emitter.start()
+                self._emitter = emitter
+            except OSError as error:
+                self._watch_faults[b""] = Fault(b"", limit_reason(error))
+        self._plan_scan(b"")
+
+    def _leave(self) -> None:
+        if self._emitter is not None:
+            self._emitter.stop()
+            self._emitter = None
+        self._settling.clear()
+        self._moves.clear()
+        self._gone.clear()
+        self._sidecar_folders.clear()
+        self._to_scan.clear()
+        self._scan = None

@@ -1,0 +1,143 @@
+"""A streaming walk of a root: batches of files with their stats, and what could not be read."""
+
+from __future__ import annotations
+
+import os
+import stat as stats
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from imgd.domain import FileStat, SeenFile
+from imgd.watch.filters import FileKind, Filter
+
+BATCH_FILES = 5000
+"""Files in a batch: what a handful of statements registers at once."""
+
+BATCH_S = 0.5
+"""A batch ends after this time too: on a slow disk events would wait long for their turn."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """A part of a root that is not seen as it should be, and why; shown until a scan finds it well."""
+
+    path: bytes
+    reason: str
+
+
+@dataclass(slots=True)
+class ScanBatch:
+    """`finished`: folders that were read to their end, with how many photos each has in all."""
+
+    photos: list[SeenFile] = field(default_factory=list)
+    sidecars: list[SeenFile] = field(default_factory=list)
+    finished: dict[bytes, int] = field(default_factory=dict)
+    faults: list[Fault] = field(default_factory=list)
+
+
+def file_stat(stat: os.stat_result) -> FileStat:
+    """What is stored of a stat. SQLite's integers are signed, some filesystems' inode numbers use all 64 bits."""
+    return FileStat(stat.st_size, stat.st_mtime_ns, _signed(stat.st_dev), _signed(stat.st_ino))
+
+
+def see_file(root: bytes, folder: bytes, name: bytes, *, follow_symlinks: bool) -> SeenFile | None:
+    """The file as it is now, or None where there is no regular file.
+
+    Raises:
+        OSError: when that cannot be told (an unreadable folder, a disk that fails).
+    """
+    try:
+        stat = os.stat(os.path.join(root, folder, name), follow_symlinks=follow_symlinks)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    return SeenFile(folder, name, file_stat(stat)) if stats.S_ISREG(stat.st_mode) else None
+
+
+class Scan:
+    """One walk, from `start` (relative to the root) down. Iterative, with one folder open at a time."""
+
+    def __init__(self, filter_: Filter, *, start: bytes = b"", follow_symlinks: bool = False) -> None:
+        self.start = start
+        self.files_seen = 0
+        self._filter = filter_
+        self._follow = follow_symlinks
+        self._entered: set[tuple[int, int]] = set()
+        self._deadline = 0.0
+
+    def run(self) -> Iterator[ScanBatch]:
+        """Batches, until all is seen. The last one may be empty."""
+        self._deadline = time.monotonic() + BATCH_S
+        batch = ScanBatch()
+        waiting = [self.start] if self._filter.reaches(self.start) else []
+        while waiting:
+            folder = waiting.pop()
+            count = 0
+            below: list[bytes] = []
+            if reason := self._filter.ignores.load(self._filter.root, folder):
+                batch.faults.append(Fault(folder, reason))
+            try:
+                for entry in self._entries(folder):
+                    if entry.is_dir(follow_symlinks=self._follow):
+                        below.append(_join(folder, entry.name))
+                        continue
+                    count += self._take(batch, folder, entry)
+                    if self._full(batch):
+                        yield batch
+                        batch = self._next()
+                batch.finished[folder] = count
+            except FileNotFoundError:
+                continue
+            except OSError as error:
+                batch.faults.append(Fault(folder, error.strerror or str(error)))
+            waiting.extend(path for path in reversed(below) if self._filter.enters(path))
+            if self._full(batch):
+                yield batch
+                batch = self._next()
+        yield batch
+
+    def _entries(self, folder: bytes) -> Iterator[os.DirEntry[bytes]]:
+        path = os.path.join(self._filter.root, folder) if folder else self._filter.root
+        if self._follow:
+            # A link to a parent would be walked for ever, and a link to a sibling would show it twice.
+            stat = os.stat(path)
+            if (stat.st_dev, stat.st_ino) in self._entered:
+                return
+            self._entered.add((stat.st_dev, stat.st_ino))
+        with os.scandir(path) as entries:
+            yield from entries
+
+    def _take(self, batch: ScanBatch, folder: bytes, entry: os.DirEntry[bytes]) -> int:
+        """Add a file where it counts; returns 1 for a photo."""
+        kind = self._filter.kind(folder, entry.name)
+        if kind is None or not entry.is_file(follow_symlinks=self._follow):
+            return 0
+        try:
+            stat = entry.stat(follow_symlinks=self._follow)
+        except FileNotFoundError:
+            return 0
+        file = SeenFile(folder, entry.name, file_stat(stat))
+        if kind is FileKind.SIDECAR:
+            batch.sidecars.append(file)
+            return 0
+        batch.photos.append(file)
+        self.files_seen += 1
+        return 1
+
+    def _full(self, batch: ScanBatch) -> bool:
+        return (
+            len(batch.photos) + len(batch.sidecars) + len(batch.finished) >= BATCH_FILES
+            or time.monotonic() > self._deadline
+        )
+
+    def _next(self) -> ScanBatch:
+        self._deadline = time.monotonic() + BATCH_S
+        return ScanBatch()
+
+
+def _signed(number: int) -> int:
+    return number - (1 << 64) if number >= 1 << 63 else number
+
+
+def _join(folder: bytes, name: bytes) -> bytes:
+    return folder + b"/" + name if folder else name
