@@ -40,6 +40,8 @@ class PluginRegistry:
 
     manager: pluggy.PluginManager
     statuses: dict[str, PluginStatus] = field(default_factory=dict)
+    owners: dict[str, str] = field(default_factory=dict)
+    """Which plugin brought an analyzer, by the analyzer's name."""
 
     def analyzers(self, settings: object) -> dict[str, AnalyzerClass]:
         """Analyzer classes by name, in the order of their plugins; invalid ones become a status."""
@@ -52,6 +54,7 @@ class PluginRegistry:
                 self._blame(plugin, problem)
             else:
                 found[analyzer.name] = analyzer
+                self.owners[analyzer.name] = plugin
         return found
 
     def query_encoders(self, settings: object) -> dict[str, EncoderClass]:

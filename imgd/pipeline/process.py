@@ -67,6 +67,11 @@ class ChildStarter:
         nursery = [self._nursery.pid] if self._nursery else []
         return [*nursery, *self._children]
 
+    def names(self) -> dict[int, str]:
+        """What each of `pids` is, by pid."""
+        nursery = {self._nursery.pid: "imgd-nursery"} if self._nursery else {}
+        return nursery | {pid: child.name for pid, child in self._children.items()}
+
     async def start(self, target: str, name: str, setup: object, fds: Sequence[int] = ()) -> Child:
         """Run `target` (`module:function`) in a child of its own, with a socket to it and copies of `fds`."""
         async with self._starting:

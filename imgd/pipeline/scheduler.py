@@ -168,6 +168,11 @@ class Pipeline:
         return self._paused
 
     @property
+    def analyzer_ids(self) -> list[int]:
+        """Ids of the analyzers that run here."""
+        return list(self._ids.values())
+
+    @property
     def busy(self) -> bool:
         """Whether a photo is in flight, or the queue has not been read to its end."""
         return bool(self._flights or self._claimed) or not self._exhausted

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -95,6 +96,12 @@ def read_findings(
             ],
         )
     return found
+
+
+def read_paths(connection: sqlite3.Connection, photo_ids: Sequence[int]) -> dict[int, bytes]:
+    """Absolute paths by photo id; ids that are no more are left out."""
+    rows = connection.execute(_SQL["paths"], (json.dumps(list(photo_ids)),))
+    return {photo_id: os.path.join(root, folder, name) for photo_id, root, folder, name in rows}
 
 
 def _update_photos(connection: sqlite3.Connection, decoded: Sequence[Decoded]) -> None:

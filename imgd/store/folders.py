@@ -7,6 +7,7 @@ import sqlite3
 from collections.abc import Collection, Iterable
 
 from imgd.store.changes import next_change_seq
+from imgd.store.staging import Row, batches
 from imgd.store.statements import load_statements
 
 _SQL = load_statements("imgd.store", "folders")
@@ -29,10 +30,9 @@ def add_folders(connection: sqlite3.Connection, root_id: int, paths: Iterable[by
     """Ids of all of `paths`, stored where they were not."""
     wanted = list(dict.fromkeys(paths))
     ids = find_folders(connection, root_id, wanted)
-    for path in wanted:
-        if path not in ids:
-            row = connection.execute(_SQL["add"], (root_id, path, path.decode("utf-8", "replace"))).fetchone()
-            ids[path] = int(row[0])
+    rows: list[Row] = [(root_id, path, path.decode("utf-8", "replace")) for path in wanted if path not in ids]
+    for statement, parameters in batches(_SQL["add"], rows, 3):
+        ids.update(connection.execute(statement, parameters).fetchall())
     return ids
 
 

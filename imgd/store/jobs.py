@@ -90,6 +90,11 @@ def next_due(connection: sqlite3.Connection, analyzer_ids: Collection[int], now:
     return None if due is None else float(due)
 
 
+def any_owed(connection: sqlite3.Connection, analyzer_ids: Collection[int]) -> bool:
+    """Whether a photo that can be reached owes one of `analyzer_ids` a finding, now or later."""
+    return bool(connection.execute(_SQL["any_owed"], (json.dumps(sorted(analyzer_ids)),)).fetchone()[0])
+
+
 def retry(
     connection: sqlite3.Connection, photo_ids: Sequence[int] | None = None, analyzer: str | None = None
 ) -> int:

@@ -6,7 +6,8 @@ import itertools
 from collections.abc import Iterator, Sequence
 from typing import TypeAlias
 
-Row: TypeAlias = tuple[int | bytes | None, ...]
+Value: TypeAlias = int | bytes | str | None
+Row: TypeAlias = tuple[Value, ...]
 
 BATCH_ROWS = 5000
 """The most rows in a statement. SQLite takes 32,766 parameters, so a row may have six."""
@@ -15,7 +16,7 @@ BATCH_ROWS = 5000
 _LENGTHS = (8, 64, 512, BATCH_ROWS)
 
 
-def batches(statement: str, rows: Sequence[Row], columns: int) -> Iterator[tuple[str, list[int | bytes | None]]]:
+def batches(statement: str, rows: Sequence[Row], columns: int) -> Iterator[tuple[str, list[Value]]]:
     """`statement` with `:rows` written out, and its parameters, for each `BATCH_ROWS` of `rows`.
 
     The last batch is padded with rows of NULL, which the statement has to leave out.
@@ -23,7 +24,7 @@ def batches(statement: str, rows: Sequence[Row], columns: int) -> Iterator[tuple
     for start in range(0, len(rows), BATCH_ROWS):
         chunk = rows[start : start + BATCH_ROWS]
         length = next(length for length in _LENGTHS if length >= len(chunk))
-        parameters: list[int | bytes | None] = list(itertools.chain.from_iterable(chunk))
+        parameters: list[Value] = list(itertools.chain.from_iterable(chunk))
         parameters.extend([None] * (columns * (length - len(chunk))))
         row = f"({','.join('?' * columns)})"
         yield statement.replace(":rows", ",".join([row] * length)), parameters

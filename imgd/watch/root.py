@@ -115,6 +115,10 @@ class RootWatch:
         """Scan all of the root soon."""
         self._inbox.put(Event(EventKind.LOST))
 
+    def look_at(self, path: bytes) -> None:
+        """See what the file at `path`, relative to the root, is now: it was not as registered."""
+        self._inbox.put(Event(EventKind.GONE, path))
+
     def confirmed(self) -> None:
         """A person confirmed that what is missing is meant to be gone."""
         self._held = False

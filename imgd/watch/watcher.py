@@ -100,6 +100,12 @@ class Watcher:
         for _, watch in self._chosen(root):
             watch.rescan()
 
+    def look_at(self, path: bytes) -> None:
+        """The file at the absolute `path` was found not to be as registered: see what it is now."""
+        for root, (_, watch) in self._roots.items():
+            if path.startswith(root.rstrip(b"/") + b"/"):
+                watch.look_at(path[len(root.rstrip(b"/")) + 1 :])
+
     def confirm(self, root: bytes) -> None:
         """What is missing from `root` is meant to be gone: it is purged after the grace period after all.
 

@@ -83,3 +83,10 @@ WHERE tags.photo_id = ? AND tags.analyzer_id = ? ORDER BY tags.score DESC;
 -- name: read_regions
 SELECT kind, label, score, box_left, box_top, box_width, box_height, landmarks
 FROM regions WHERE photo_id = ? AND analyzer_id = ? ORDER BY ordinal;
+
+-- name: paths
+SELECT photos.id, roots.path, folders.path, photos.name
+FROM json_each(?) AS wanted
+JOIN photos ON photos.id = wanted.value
+JOIN folders ON folders.id = photos.folder_id
+JOIN roots ON roots.id = folders.root_id;

@@ -2,7 +2,9 @@
 SELECT path, id FROM folders WHERE root_id = ? AND path IN (:names);
 
 -- name: add
-INSERT INTO folders (root_id, path, display_path) VALUES (?, ?, ?) RETURNING id;
+INSERT INTO folders (root_id, path, display_path)
+SELECT column1, column2, column3 FROM (VALUES :rows) WHERE column1 IS NOT NULL
+RETURNING path, id;
 
 -- name: counts
 SELECT folder_id, COUNT(*) FROM photos

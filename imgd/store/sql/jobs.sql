@@ -56,3 +56,12 @@ JOIN folders ON folders.id = photos.folder_id
 JOIN roots ON roots.id = folders.root_id
 WHERE photos.state = 'present' AND roots.state = 'online'
 GROUP BY analyzers.name, jobs.state;
+
+-- name: any_owed
+SELECT EXISTS (
+    SELECT 1 FROM jobs
+    JOIN photos ON photos.id = jobs.photo_id
+    JOIN folders ON folders.id = photos.folder_id
+    JOIN roots ON roots.id = folders.root_id
+    WHERE jobs.state = 'owed' AND jobs.analyzer_id IN (SELECT value FROM json_each(?))
+      AND photos.state = 'present' AND roots.state = 'online');

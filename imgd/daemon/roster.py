@@ -1,0 +1,133 @@
+"""Which analyzers and encoders there are, and which of them can run now."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from imgd.config import Settings, settings_digest
+from imgd.errors import ModelError
+from imgd.pipeline.messages import AnalyzerSpec
+from imgd.pipeline.plan import ActiveAnalyzer, make_spec
+from imgd.plugins import AnalyzerClass, PluginRegistry
+from imgd.store.analyzers import AnalyzerDeclaration, AnalyzerRow
+from imgd.weights.store import ModelStore
+
+
+class AnalyzerState(enum.StrEnum):
+    """Whether an analyzer can run."""
+
+    READY = "ready"
+    WAITING = "waiting for model"
+    BROKEN = "broken"
+    OFF = "off"
+
+
+@dataclass(slots=True)
+class Standing:
+    """One analyzer, its state, and what a person can do about it."""
+
+    declaration: AnalyzerClass
+    plugin: str
+    state: AnalyzerState
+    advice: str = ""
+    model_dirs: dict[str, Path] = field(default_factory=dict)
+
+
+class Roster:
+    """Analyzers and query encoders of all plugins, held against the settings and the model store."""
+
+    def __init__(self, registry: PluginRegistry, settings: Settings, models: ModelStore) -> None:
+        self._registry = registry
+        self._settings = settings
+        self._models = models
+        self._broken: dict[str, str] = {}
+        self.declared = registry.analyzers(settings)
+        self.encoders = registry.query_encoders(settings)
+        self.standings: dict[str, Standing] = {}
+        self.look_again()
+
+    def look_again(self) -> None:
+        """Look at the model store anew."""
+        self.standings = {name: self._stand(name, each) for name, each in self.declared.items()}
+
+    def mark_broken(self, name: str, reason: str) -> None:
+        self._broken[name] = reason
+        self.look_again()
+
+    def forgive(self) -> None:
+        """Give broken analyzers another chance."""
+        self._broken.clear()
+        self.look_again()
+
+    def declarations(self) -> list[AnalyzerDeclaration]:
+        """Every analyzer that is not switched off, ready or not: photos owe it a finding."""
+        return [
+            AnalyzerDeclaration(
+                name,
+                each.declaration.version,
+                settings_digest(self._settings.analyzers.get(name), each.declaration.code_settings),
+            )
+            for name, each in self.standings.items()
+            if each.state is not AnalyzerState.OFF
+        ]
+
+    def active(self, rows: Mapping[str, AnalyzerRow]) -> list[ActiveAnalyzer]:
+        """The analyzers that can run, as the store's `rows` (by name) know them."""
+        return [
+            ActiveAnalyzer(rows[name].id, each.declaration, self._spec(each))
+            for name, each in self.standings.items()
+            if each.state is AnalyzerState.READY and name in rows
+        ]
+
+    def sidecar_readers(self, rows: Mapping[str, AnalyzerRow]) -> list[int]:
+        """Ids of the analyzers whose findings a sidecar makes stale."""
+        return [rows[name].id for name, each in self.declared.items() if each.reads_sidecars and name in rows]
+
+    def encoder_specs(self) -> tuple[dict[str, AnalyzerSpec], dict[str, str]]:
+        """How to make the encoder of each space whose models are there, and why the others cannot serve."""
+        specs: dict[str, AnalyzerSpec] = {}
+        missing: dict[str, str] = {}
+        for space, encoder in self.encoders.items():
+            model_dirs, advice = self._find_models(encoder.requires)
+            if advice:
+                missing[space] = advice
+                continue
+            settings = self._settings.analyzers.get(encoder.analyzer)
+            specs[space] = AnalyzerSpec(space, encoder.__module__, encoder.__qualname__, settings, model_dirs)
+        return specs, missing
+
+    def _stand(self, name: str, declaration: AnalyzerClass) -> Standing:
+        plugin = self._registry.owners.get(name, "")
+        if name in self._settings.disabled:
+            advice = f"remove `enabled = false` from [analyzers.{name}] to switch it on"
+            return Standing(declaration, plugin, AnalyzerState.OFF, advice)
+        if name in self._broken:
+            return Standing(declaration, plugin, AnalyzerState.BROKEN, self._broken[name])
+        model_dirs, advice = self._find_models(declaration.requires)
+        state = AnalyzerState.WAITING if advice else AnalyzerState.READY
+        return Standing(declaration, plugin, state, advice, model_dirs)
+
+    def _find_models(self, names: Iterable[str]) -> tuple[dict[str, Path], str]:
+        """The directories of models, and what to do about those that are not there."""
+        found: dict[str, Path] = {}
+        missing = []
+        for name in names:
+            try:
+                found[name] = self._models.directory(name)
+            except ModelError:
+                missing.append(name)
+        return found, f"run `imgctl models pull {' '.join(missing)}`" if missing else ""
+
+    def _spec(self, standing: Standing) -> AnalyzerSpec:
+        declaration = standing.declaration
+        settings: Any = self._settings.analyzers.get(declaration.name)
+        if settings is None and declaration.settings_type is not None:
+            settings = declaration.settings_type()
+        cache_dir = (
+            self._settings.paths.cache_dir / f"{declaration.name}s" if declaration.wants_cache_dir else None
+        )
+        return make_spec(declaration, settings, standing.model_dirs, cache_dir)

@@ -1,0 +1,317 @@
+"""What the control socket can ask of the daemon, answered by its parts."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sqlite3
+import time
+from typing import Protocol
+
+import imgd
+from imgd.config import Settings
+from imgd.control.counts import CachedCounts, JobCount, LibraryCounts
+from imgd.control.memory import measure_processes
+from imgd.control.paths import path_bytes, path_exact, path_text
+from imgd.control.protocol import (
+    AnalyzerAnswer,
+    AnalyzersAnswer,
+    CountAnswer,
+    FailedAnswer,
+    Fault,
+    Hit,
+    IndexStatus,
+    PhotoAnswer,
+    PluginAnswer,
+    Progress,
+    QueueStatus,
+    RescanRequest,
+    RetryRequest,
+    RootStatus,
+    SearchAnswer,
+    StateAnswer,
+    StatusAnswer,
+    WaitAnswer,
+)
+from imgd.control.queries import LibraryQueries
+from imgd.control.services import PhotoName
+from imgd.daemon.roster import AnalyzerState, Roster, Standing
+from imgd.errors import RequestError
+from imgd.index.refresh import IndexRefresher
+from imgd.pipeline.process import ChildStarter
+from imgd.pipeline.scheduler import Pipeline
+from imgd.plugins import PluginRegistry
+from imgd.search.engine import SearchEngine
+from imgd.store.database import Database
+from imgd.store.jobs import any_owed, retry
+from imgd.watch.watcher import Watcher
+
+_WAIT_STEP_S = 0.1
+_PROGRESS_AGE_S = 0.5
+
+
+class Parts(Protocol):
+    """The parts of the daemon that requests concern; `House` has them."""
+
+    settings: Settings
+    registry: PluginRegistry
+    database: Database
+    starter: ChildStarter
+    roster: Roster
+    pipeline: Pipeline
+    refresher: IndexRefresher
+    engine: SearchEngine
+    watcher: Watcher
+    started_at: float
+    stopping: bool
+
+    async def reopen(self) -> None: ...
+
+
+class DaemonServices:
+    """Implements `control.services.Services`."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+        self._counts = CachedCounts(parts.database)
+        self._queries = LibraryQueries(parts.database)
+        self._progress: LibraryCounts | None = None
+        self._progress_at = 0.0
+        self._progress_task: asyncio.Task[None] | None = None
+
+    async def status(self) -> StatusAnswer:
+        parts = self._parts
+        counts = await self._counts.read()
+        indexes = await asyncio.to_thread(self._index_status)
+        names = {os.getpid(): "imgd", **parts.starter.names()}
+        return StatusAnswer(
+            version=imgd.__version__,
+            pid=os.getpid(),
+            uptime_s=time.time() - parts.started_at,
+            state=self._state(),
+            photos=counts.photos,
+            missing=counts.missing,
+            roots=self._roots(counts),
+            queue=tuple(self._queue(job) for job in counts.jobs if job.analyzer in parts.roster.standings),
+            indexes=indexes,
+            faults=tuple(self._faults()),
+            processes=await asyncio.to_thread(measure_processes, names),
+        )
+
+    async def search(self, query: str, limit: int) -> SearchAnswer:
+        began = time.perf_counter()
+        answer = await self._parts.engine.search(query, limit)
+        return SearchAnswer(
+            query=query,
+            hits=tuple(
+                Hit(
+                    hit.photo_id,
+                    path_text(hit.path),
+                    round(hit.score, 4),
+                    "; ".join(hit.why),
+                    path_exact(hit.path),
+                )
+                for hit in answer.hits
+            ),
+            took_ms=round((time.perf_counter() - began) * 1000, 1),
+            notes=tuple(answer.notes),
+        )
+
+    async def show(self, photo: PhotoName) -> PhotoAnswer:
+        return await asyncio.to_thread(self._queries.show, photo)
+
+    async def failed(self, after: str, limit: int) -> FailedAnswer:
+        return await asyncio.to_thread(self._queries.failed, after, limit)
+
+    async def retry(self, request: RetryRequest) -> CountAnswer:
+        parts = self._parts
+        if request.analyzer is not None and request.analyzer not in parts.roster.standings:
+            known = ", ".join(sorted(parts.roster.standings))
+            raise RequestError(f"no analyzer is called {request.analyzer}", hint=f"There are {known}.")
+        photo_ids = list(request.photo_ids) or None
+
+        def work(connection: sqlite3.Connection) -> int:
+            return retry(connection, photo_ids, request.analyzer)
+
+        count = await asyncio.wrap_future(parts.database.write(work))
+        if any(each.state is AnalyzerState.BROKEN for each in parts.roster.standings.values()):
+            await parts.reopen()
+        parts.pipeline.wake()
+        return CountAnswer(count)
+
+    async def rescan(self, request: RescanRequest) -> CountAnswer:
+        root = path_bytes(request.root, "") if request.root is not None else None
+        known = [each.path for each in self._parts.watcher.roots()]
+        if root is not None and root not in known:
+            listed = ", ".join(path_text(each) for each in known) or "none"
+            raise RequestError(f"{request.root} is not a root", hint=f"The roots are: {listed}.")
+        await asyncio.to_thread(self._parts.watcher.rescan, root)
+        return CountAnswer(len(known) if root is None else 1)
+
+    async def analyzers(self) -> AnalyzersAnswer:
+        parts = self._parts
+        return AnalyzersAnswer(
+            tuple(_analyzer(each) for each in parts.roster.standings.values()),
+            tuple(
+                PluginAnswer(each.name, each.distribution, each.version, each.error)
+                for each in parts.registry.statuses.values()
+            ),
+        )
+
+    async def wait(self, timeout_s: float) -> WaitAnswer:
+        deadline = time.monotonic() + timeout_s
+        while not (finished := await self._is_finished()) and time.monotonic() < deadline:  # noqa: ASYNC110
+            await asyncio.sleep(min(_WAIT_STEP_S, max(0.0, deadline - time.monotonic())))
+        await self._read_progress()
+        blocked = tuple(
+            f"{name}: {each.state}; {each.advice}"
+            for name, each in self._parts.roster.standings.items()
+            if each.state in (AnalyzerState.WAITING, AnalyzerState.BROKEN)
+        )
+        return WaitAnswer(finished, self.progress(), blocked)
+
+    def progress(self) -> Progress:
+        now = time.monotonic()
+        if now - self._progress_at > _PROGRESS_AGE_S and (
+            self._progress_task is None or self._progress_task.done()
+        ):
+            self._progress_task = asyncio.get_running_loop().create_task(self._read_progress())
+        counts = self._progress
+        if counts is None:
+            return Progress(0, 0, 0, 0, idle=False, waiting=("the library is being counted",))
+        jobs = [job for job in counts.jobs if self._runs(job.analyzer)]
+        waiting = self._unfinished(sum(job.owed for job in jobs))
+        return Progress(
+            done=sum(job.done for job in jobs),
+            owed=sum(job.owed for job in jobs),
+            failed=sum(job.failed for job in jobs),
+            photos=counts.photos,
+            idle=not waiting,
+            waiting=tuple(waiting),
+        )
+
+    async def pause(self) -> StateAnswer:
+        self._parts.pipeline.pause(paused=True)
+        return StateAnswer(self._state())
+
+    async def resume(self) -> StateAnswer:
+        self._parts.pipeline.pause(paused=False)
+        self._parts.pipeline.wake()
+        return StateAnswer(self._state())
+
+    async def refresh_models(self) -> CountAnswer:
+        await self._parts.reopen()
+        ready = [each for each in self._parts.roster.standings.values() if each.state is AnalyzerState.READY]
+        return CountAnswer(len(ready))
+
+    def one_line(self) -> str:
+        """For `systemctl status`."""
+        counts = self._progress
+        if counts is None:
+            return self._state()
+        owed = sum(job.owed for job in counts.jobs if self._runs(job.analyzer))
+        return f"{self._state()}: {counts.photos} photos, {owed} findings owed"
+
+    # ------------------------------------------------------------------
+
+    async def _is_finished(self) -> bool:
+        """Nothing owed by what can run, nothing unregistered, every index clean. An idle daemon's indexes are
+        brought up to date at once for whoever waits."""
+        parts = self._parts
+        if parts.watcher.busy or parts.pipeline.busy or await asyncio.to_thread(self._owes):
+            return False
+        if not (await asyncio.to_thread(parts.refresher.freshness)).clean:
+            await asyncio.to_thread(parts.refresher.refresh_now)
+            return False
+        return not parts.watcher.busy
+
+    def _owes(self) -> bool:
+        with self._parts.database.read() as connection:
+            return any_owed(connection, self._parts.pipeline.analyzer_ids)
+
+    async def _read_progress(self) -> None:
+        self._progress = await self._counts.read()
+        self._progress_at = time.monotonic()
+
+    def _unfinished(self, owed: int) -> list[str]:
+        parts = self._parts
+        waiting = []
+        if parts.watcher.busy:
+            waiting.append("files are being registered")
+        if owed or parts.pipeline.busy:
+            waiting.append("analysis is paused" if parts.pipeline.paused else "photos are being analyzed")
+        return waiting
+
+    def _state(self) -> str:
+        if self._parts.stopping:
+            return "stopping"
+        return "paused" if self._parts.pipeline.paused else "running"
+
+    def _runs(self, analyzer: str) -> bool:
+        standing = self._parts.roster.standings.get(analyzer)
+        return standing is not None and standing.state is AnalyzerState.READY
+
+    def _roots(self, counts: LibraryCounts) -> tuple[RootStatus, ...]:
+        watched = {each.path: each for each in self._parts.watcher.roots()}
+        return tuple(
+            RootStatus(
+                path_text(root.path),
+                root.state,
+                root.photos,
+                root.missing,
+                root.reason,
+                scanning=root.path in watched and watched[root.path].scanning,
+            )
+            for root in counts.roots
+        )
+
+    def _queue(self, job: JobCount) -> QueueStatus:
+        standing = self._parts.roster.standings[job.analyzer]
+        rate = self._parts.pipeline.rates.per_second(job.analyzer)
+        return QueueStatus(
+            job.analyzer,
+            standing.state,
+            job.owed,
+            job.failed,
+            job.done,
+            round(rate, 2),
+            round(job.owed / rate, 1) if rate > 0 and job.owed else None,
+            standing.advice,
+        )
+
+    def _index_status(self) -> tuple[IndexStatus, ...]:
+        found = self._parts.refresher.freshness()
+        since = found.dirty_since
+        staleness_s = round(max(0.0, time.time() - since), 1) if since is not None and found.dirty else 0.0
+        text = IndexStatus("text", found.covered_seq >= found.newest_seq, found.dirty, staleness_s)
+        spaces = (IndexStatus(each.name, not each.waiting, each.waiting) for each in found.spaces)
+        return (text, *spaces)
+
+    def _faults(self) -> list[Fault]:
+        parts = self._parts
+        found = [Fault(sentence) for sentence in (*parts.pipeline.faults, *parts.refresher.freshness().faults)]
+        for root in parts.watcher.roots():
+            found += [Fault(f"{path_text(root.path)}: {fault}") for fault in root.faults]
+        found += [
+            Fault(f"plugin {each.name}: {each.error}", "imgctl analyzers")
+            for each in parts.registry.statuses.values()
+            if each.error
+        ]
+        return found
+
+
+def _analyzer(standing: Standing) -> AnalyzerAnswer:
+    declared = standing.declaration
+    return AnalyzerAnswer(
+        name=declared.name,
+        version=declared.version,
+        state=standing.state,
+        plugin=standing.plugin,
+        device=declared.device,
+        edge_px=declared.needs.edge,
+        advice=standing.advice,
+        batch_size=declared.batch_size,
+        requires=declared.requires,
+        after=declared.after,
+        facts={key: kind.__name__ for key, kind in declared.facts.items()},
+    )

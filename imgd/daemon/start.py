@@ -1,0 +1,64 @@
+"""From a configuration file to a running daemon, and to its exit status."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+import sys
+from pathlib import Path
+
+from imgd import config
+from imgd.analyzers import plugin as built_in
+from imgd.config import Settings
+from imgd.daemon.house import House
+from imgd.plugins import PluginRegistry, build_plugin_manager, plugin_selection
+
+DEFAULT_PLUGINS: tuple[object, ...] = (built_in,)
+
+_LOG_FORMAT = "%(levelname)s %(name)s: %(message)s"
+
+
+def build_registry() -> PluginRegistry:
+    """The built-in plugins and the installed ones, as far as IMGD_PLUGINS wants them."""
+    return build_plugin_manager(DEFAULT_PLUGINS, selection=plugin_selection())
+
+
+def load_settings(path: Path) -> tuple[Settings, PluginRegistry]:
+    """The settings of `path`, analyzers' sections included.
+
+    Raises:
+        ConfigError: with every problem of the file.
+    """
+    registry = build_registry()
+
+    def schemas(settings: Settings) -> dict[str, type | None]:
+        return {name: analyzer.settings_type for name, analyzer in registry.analyzers(settings).items()}
+
+    return config.load(path, schemas), registry
+
+
+def run(settings: Settings, registry: PluginRegistry) -> int:
+    """Run until SIGINT or SIGTERM; returns the exit status.
+
+    Raises:
+        ImgdError: when the daemon cannot start.
+    """
+    logging.basicConfig(stream=sys.stderr, level=settings.log.level.upper(), format=_LOG_FORMAT)
+    os.umask(0o077)  # everything that imgd writes is for its owner alone
+    return asyncio.run(_serve(settings, registry))
+
+
+async def _serve(settings: Settings, registry: PluginRegistry) -> int:
+    stopping = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stopping.set)
+    house = House(settings, registry)
+    try:
+        await house.start()
+        await stopping.wait()
+    finally:
+        await house.stop()
+    return 0
