@@ -5,11 +5,11 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+import msgspec
 
 from imgd.cli.failures import DONE, FAILED
 from imgd.cli.session import Session, json_option, pass_session
@@ -22,8 +22,7 @@ if TYPE_CHECKING:
     from imgd.weights.store import ModelStore
 
 
-@dataclass(frozen=True, slots=True)
-class ListedModel:
+class ListedModel(msgspec.Struct, frozen=True):
     """A line of `imgctl models list --json`."""
 
     name: str
@@ -35,8 +34,7 @@ class ListedModel:
     state: str
 
 
-@dataclass(frozen=True, slots=True)
-class VerifiedFile:
+class VerifiedFile(msgspec.Struct, frozen=True):
     """A line of `imgctl models verify --json`; `problem` is empty where the file is as it should be."""
 
     model: str

@@ -7,9 +7,8 @@ import os
 import socket
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from dataclasses import asdict
 from pathlib import Path
-from typing import Any, Self, TypeVar
+from typing import Self, TypeVar
 from urllib.parse import quote, urlencode
 
 import msgspec
@@ -103,13 +102,13 @@ class ControlClient:
         self.close()
 
     def _get(self, url: str, kind: type[T]) -> T:
-        return msgspec.convert(self._ask("GET", url, b"", _ANSWER_TIMEOUT_S), kind)
+        return self._ask("GET", url, b"", _ANSWER_TIMEOUT_S, kind)
 
     def _post(self, url: str, request: object, kind: type[T], timeout_s: float = _ANSWER_TIMEOUT_S) -> T:
-        body = msgspec.json.encode(asdict(request)) if request is not None else b"{}"  # type: ignore[call-overload]
-        return msgspec.convert(self._ask("POST", url, body, timeout_s), kind)
+        body = msgspec.json.encode(request) if request is not None else b"{}"
+        return self._ask("POST", url, body, timeout_s, kind)
 
-    def _ask(self, method: str, url: str, body: bytes, timeout_s: float) -> Any:
+    def _ask(self, method: str, url: str, body: bytes, timeout_s: float, kind: type[T]) -> T:
         with _as_unreachable(self._connection):
             self._connection.timeout = _CONNECT_TIMEOUT_S
             if self._connection.sock is None:
@@ -121,14 +120,15 @@ class ControlClient:
             response = self._connection.getresponse()
             data = response.read()
         try:
-            value = msgspec.json.decode(data)
+            if response.status < 400:
+                return msgspec.json.decode(data, type=kind)
+            problem = msgspec.json.decode(data, type=protocol.Problem)
         except msgspec.MsgspecError as error:
             raise DaemonUnreachableError(
-                f"what answers on {self._path} is no imgd", hint="Is `--socket` that of imgd?"
+                f"what answers on {self._path} is no imgd of this version",
+                hint="Restart imgd after an update; does `--socket` name the right one?",
             ) from error
-        if response.status >= 400:
-            raise _as_error(msgspec.convert(value, protocol.Problem))
-        return value
+        raise _as_error(problem)
 
 
 class _UnixConnection(http.client.HTTPConnection):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 import time
-from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -109,35 +108,3 @@ class CachedCounts:
     def _count_blocking(self) -> LibraryCounts:
         with self._database.read() as connection:
             return count_library(connection)
-
-
-class Throughput:
-    """Photos a second that one analyzer finished, over the last half minute."""
-
-    def __init__(self, window_s: float = 30.0, clock: Callable[[], float] = time.monotonic) -> None:
-        self._window_s = window_s
-        self._clock = clock
-        self._began = clock()
-        self._finished: deque[tuple[float, int]] = deque()
-        self._total = 0
-
-    def finished(self, count: int) -> None:
-        """`count` photos were committed just now."""
-        self._finished.append((self._clock(), count))
-        self._total += count
-        self._forget()
-
-    def rate_per_s(self) -> float:
-        self._forget()
-        elapsed_s = min(self._window_s, self._clock() - self._began)
-        return self._total / elapsed_s if elapsed_s > 0 else 0.0
-
-    def eta_s(self, owed: int) -> float | None:
-        """When `owed` photos will be done at this rate; None where nothing was finished lately."""
-        rate = self.rate_per_s()
-        return owed / rate if rate > 0 else None
-
-    def _forget(self) -> None:
-        oldest = self._clock() - self._window_s
-        while self._finished and self._finished[0][0] < oldest:
-            self._total -= self._finished.popleft()[1]

@@ -1,4 +1,4 @@
-"""The OpenAPI description of the control socket, made from the table of endpoints and the dataclasses."""
+"""The OpenAPI description of the control socket, made from the table of endpoints and the types."""
 
 from __future__ import annotations
 

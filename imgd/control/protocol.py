@@ -1,4 +1,6 @@
-"""What travels over the control socket: requests and answers as frozen dataclasses, JSON on the wire.
+"""What travels over the control socket: requests and answers as frozen structs, JSON on the wire.
+
+Structs of msgspec, not dataclasses: thirty dataclasses take 24 ms of every `imgctl` to define, these 2 ms.
 
 Times are seconds since 1970 (UTC). A file name is bytes and JSON is text: `path` shows bytes that are not
 UTF-8 as `\\xNN`, and `path_base64` then holds the exact bytes (it is empty where `path` is exact).
@@ -6,13 +8,12 @@ UTF-8 as `\\xNN`, and `path_base64` then holds the exact bytes (it is empty wher
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from typing import Any
 
-from imgd.domain import FactValue
+import msgspec
 
 
-@dataclass(frozen=True, slots=True)
-class Problem:
+class Problem(msgspec.Struct, frozen=True):
     """The body of every answer that is not a success. `error` is the name of an imgd error class."""
 
     error: str
@@ -21,8 +22,7 @@ class Problem:
     hint: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class RootStatus:
+class RootStatus(msgspec.Struct, frozen=True):
     """A root as it is now. `state` is `online` or `offline`, `reason` says why it is not online."""
 
     path: str
@@ -33,12 +33,11 @@ class RootStatus:
     scanning: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class QueueStatus:
+class QueueStatus(msgspec.Struct, frozen=True):
     """The jobs of one analyzer.
 
     `state`: `ready`, `waiting for model`, `broken` or `off`; `advice` says what to do about the last three.
-    `rate_per_s`: photos a second over the last half minute; `eta_s` is None where it cannot be told.
+    `rate_per_s`: photos a second over the last minute; `eta_s` is None where it cannot be told.
     """
 
     analyzer: str
@@ -51,8 +50,7 @@ class QueueStatus:
     advice: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class IndexStatus:
+class IndexStatus(msgspec.Struct, frozen=True):
     """One index: `text`, or the name of a vector space. `dirty`: changes it does not cover yet;
     `staleness_s`: how long the oldest of them has waited."""
 
@@ -62,16 +60,14 @@ class IndexStatus:
     staleness_s: float = 0.0
 
 
-@dataclass(frozen=True, slots=True)
-class Fault:
+class Fault(msgspec.Struct, frozen=True):
     """Something a person should know or do, in plain words."""
 
     message: str
     hint: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class ProcessStatus:
+class ProcessStatus(msgspec.Struct, frozen=True):
     """One process of the daemon. `pss_bytes` is its share of memory, with shared pages divided."""
 
     name: str
@@ -80,8 +76,7 @@ class ProcessStatus:
     rss_bytes: int
 
 
-@dataclass(frozen=True, slots=True)
-class StatusAnswer:
+class StatusAnswer(msgspec.Struct, frozen=True):
     """`imgctl status`. `state`: `starting`, `running`, `paused` or `stopping`."""
 
     version: str
@@ -97,8 +92,7 @@ class StatusAnswer:
     processes: tuple[ProcessStatus, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Hit:
+class Hit(msgspec.Struct, frozen=True):
     """One photo that was found. `why`: the reasons in plain words, best first."""
 
     photo_id: int
@@ -108,8 +102,7 @@ class Hit:
     path_base64: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class SearchAnswer:
+class SearchAnswer(msgspec.Struct, frozen=True):
     """Hits, best first. `notes`: what a person should know of this answer (an index still being built, say)."""
 
     query: str
@@ -118,27 +111,23 @@ class SearchAnswer:
     notes: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class SidecarAnswer:
+class SidecarAnswer(msgspec.Struct, frozen=True):
     name: str
     size_bytes: int
     modified_at: float
 
 
-@dataclass(frozen=True, slots=True)
-class TagAnswer:
+class TagAnswer(msgspec.Struct, frozen=True):
     label: str
     score: float
 
 
-@dataclass(frozen=True, slots=True)
-class TextAnswer:
+class TextAnswer(msgspec.Struct, frozen=True):
     kind: str
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class RegionAnswer:
+class RegionAnswer(msgspec.Struct, frozen=True):
     """`box`: left, top, width, height, as fractions of the upright photo."""
 
     kind: str
@@ -147,8 +136,7 @@ class RegionAnswer:
     box: tuple[float, float, float, float]
 
 
-@dataclass(frozen=True, slots=True)
-class VectorAnswer:
+class VectorAnswer(msgspec.Struct, frozen=True):
     """A vector without its values. `region`: the position of the region it describes, None for the photo."""
 
     space: str
@@ -156,8 +144,7 @@ class VectorAnswer:
     region: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class FindingAnswer:
+class FindingAnswer(msgspec.Struct, frozen=True):
     """What one analyzer said, and when. A finding is `stale` when the photo or the analyzer changed since;
     it serves until the new one is committed. `version` is empty where an earlier version said it."""
 
@@ -167,15 +154,14 @@ class FindingAnswer:
     revision: int
     analyzed_at: float
     stale: bool
-    facts: dict[str, FactValue] = field(default_factory=dict)
+    facts: dict[str, Any] = {}
     tags: tuple[TagAnswer, ...] = ()
     texts: tuple[TextAnswer, ...] = ()
     regions: tuple[RegionAnswer, ...] = ()
     vectors: tuple[VectorAnswer, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class JobAnswer:
+class JobAnswer(msgspec.Struct, frozen=True):
     """A finding that is still owed, or that failed (`reason`). `not_before`: when it is tried again, or None."""
 
     analyzer: str
@@ -185,8 +171,7 @@ class JobAnswer:
     not_before: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class PhotoAnswer:
+class PhotoAnswer(msgspec.Struct, frozen=True):
     """Everything known of one photo, with provenance. `metadata` holds only what is known."""
 
     photo_id: int
@@ -206,14 +191,13 @@ class PhotoAnswer:
     damage: str = ""
     fingerprint: str | None = None
     content_hash: str | None = None
-    metadata: dict[str, str | int | float] = field(default_factory=dict)
+    metadata: dict[str, str | int | float] = {}
     sidecars: tuple[SidecarAnswer, ...] = ()
     findings: tuple[FindingAnswer, ...] = ()
     jobs: tuple[JobAnswer, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class FailedJob:
+class FailedJob(msgspec.Struct, frozen=True):
     """One job that failed, with the reason."""
 
     photo_id: int
@@ -224,16 +208,14 @@ class FailedJob:
     path_base64: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class FailedAnswer:
+class FailedAnswer(msgspec.Struct, frozen=True):
     """A page of failed jobs. `after`: ask with it for the next page; empty on the last one."""
 
     failed: tuple[FailedJob, ...]
     after: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class AnalyzerAnswer:
+class AnalyzerAnswer(msgspec.Struct, frozen=True):
     """One analyzer as its plugin declares it, and its state (as in QueueStatus)."""
 
     name: str
@@ -246,11 +228,10 @@ class AnalyzerAnswer:
     batch_size: int = 1
     requires: tuple[str, ...] = ()
     after: tuple[str, ...] = ()
-    facts: dict[str, str] = field(default_factory=dict)
+    facts: dict[str, str] = {}
 
 
-@dataclass(frozen=True, slots=True)
-class PluginAnswer:
+class PluginAnswer(msgspec.Struct, frozen=True):
     """One plugin as it was found; `error` says what is wrong with it, or is empty."""
 
     name: str
@@ -259,34 +240,29 @@ class PluginAnswer:
     error: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class AnalyzersAnswer:
+class AnalyzersAnswer(msgspec.Struct, frozen=True):
     analyzers: tuple[AnalyzerAnswer, ...]
     plugins: tuple[PluginAnswer, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class RetryRequest:
+class RetryRequest(msgspec.Struct, frozen=True):
     """Failed jobs that are owed again: of these photos (all where empty) and this analyzer (all where None)."""
 
     photo_ids: tuple[int, ...] = ()
     analyzer: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class RescanRequest:
+class RescanRequest(msgspec.Struct, frozen=True):
     """Which root to walk again; every root where `root` is None."""
 
     root: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class WaitRequest:
+class WaitRequest(msgspec.Struct, frozen=True):
     timeout_s: float = 60.0
 
 
-@dataclass(frozen=True, slots=True)
-class Progress:
+class Progress(msgspec.Struct, frozen=True):
     """How far analysis is, over all analyzers that can run. `waiting`: what is not finished, in plain words."""
 
     done: int
@@ -297,8 +273,7 @@ class Progress:
     waiting: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class WaitAnswer:
+class WaitAnswer(msgspec.Struct, frozen=True):
     """`finished`: nothing is owed by any analyzer that can run, no root is being scanned, the indexes are clean.
     `blocked`: what was not waited for, and why (an analyzer that waits for a model, say)."""
 
@@ -307,15 +282,13 @@ class WaitAnswer:
     blocked: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class CountAnswer:
+class CountAnswer(msgspec.Struct, frozen=True):
     """How many things the request concerned: jobs retried, roots rescanned, analyzers now ready."""
 
     count: int
 
 
-@dataclass(frozen=True, slots=True)
-class StateAnswer:
+class StateAnswer(msgspec.Struct, frozen=True):
     """The daemon's state after `pause` or `resume`."""
 
     state: str

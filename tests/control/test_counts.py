@@ -1,4 +1,4 @@
-"""Counts that are kept, and the rate of analysis. The clock is the only fake."""
+"""Counts that are kept for a while. The clock is the only fake."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import sqlite3
 
 import pytest
 
-from imgd.control.counts import CachedCounts, Throughput
+from imgd.control.counts import CachedCounts
 
 
 class Clock:
@@ -57,21 +57,3 @@ def explain(connection: sqlite3.Connection, statement: str) -> str:
 
     sql = load_statements("imgd.control", "queries")[statement]
     return "\n".join(row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {sql}"))
-
-
-def test_the_rate_covers_the_last_half_minute():
-    clock = Clock()
-    throughput = Throughput(window_s=30, clock=clock)
-    assert throughput.eta_s(10) is None
-    clock.now += 10
-    throughput.finished(50)
-    assert throughput.rate_per_s() == 5
-    assert throughput.eta_s(100) == 20
-    clock.now += 20
-    throughput.finished(10)
-    assert throughput.rate_per_s() == 2
-    clock.now += 15
-    assert throughput.rate_per_s() == pytest.approx(10 / 30)
-    clock.now += 31
-    assert throughput.rate_per_s() == 0
-    assert throughput.eta_s(10) is None
