@@ -43,6 +43,7 @@ from imgd.pipeline.scheduler import Pipeline
 from imgd.plugins import PluginRegistry
 from imgd.search.engine import SearchEngine
 from imgd.store.database import Database
+from imgd.store.findings import read_paths
 from imgd.store.jobs import any_owed, retry
 from imgd.watch.watcher import Watcher
 
@@ -101,21 +102,21 @@ class DaemonServices:
     async def search(self, query: str, limit: int) -> SearchAnswer:
         began = time.perf_counter()
         answer = await self._parts.engine.search(query, limit)
+        paths = await asyncio.to_thread(self._read_paths, [hit.photo_id for hit in answer.hits])
         return SearchAnswer(
             query=query,
             hits=tuple(
-                Hit(
-                    hit.photo_id,
-                    path_text(hit.path),
-                    round(hit.score, 4),
-                    "; ".join(hit.why),
-                    path_exact(hit.path),
-                )
+                Hit(hit.photo_id, path_text(path), round(hit.score, 4), "; ".join(hit.why), path_exact(path))
                 for hit in answer.hits
+                if (path := paths.get(hit.photo_id)) is not None
             ),
             took_ms=round((time.perf_counter() - began) * 1000, 1),
             notes=tuple(answer.notes),
         )
+
+    def _read_paths(self, photo_ids: list[int]) -> dict[int, bytes]:
+        with self._parts.database.read() as connection:
+            return read_paths(connection, photo_ids)
 
     async def show(self, photo: PhotoName) -> PhotoAnswer:
         return await asyncio.to_thread(self._queries.show, photo)

@@ -28,21 +28,24 @@ class EncoderProcess:
         self,
         starter: ChildStarter,
         encoders: Mapping[str, EncoderClass],
-        specs: Mapping[str, AnalyzerSpec],
-        missing: Mapping[str, str],
         device: str = "cpu",
     ) -> None:
-        """`specs` of the encoders whose models are there, by space; `missing`: why others cannot serve."""
+        """`encoders` by the space they serve."""
         self._starter = starter
         self._encoders = encoders
-        self._specs = specs
-        self._missing = missing
+        self._specs: Mapping[str, AnalyzerSpec] = {}
+        self._missing: Mapping[str, str] = {}
         self._device = device
         self._numbers = itertools.count()
         self._waiting: dict[int, asyncio.Future[EncodeAnswer]] = {}
         self._channel: EncoderChannel | None = None
         self._starting = asyncio.Lock()
         self._life: asyncio.Task[None] | None = None
+
+    def offer(self, specs: Mapping[str, AnalyzerSpec], missing: Mapping[str, str]) -> None:
+        """Serve from now on the spaces of `specs`; `missing` says what to do about the others' models."""
+        self._specs = specs
+        self._missing = missing
 
     def spaces(self) -> Sequence[str]:
         """Spaces that an installed encoder serves, its model there or not."""
@@ -59,7 +62,7 @@ class EncoderProcess:
             SearchError: the encoder failed, crashed, or took too long.
         """
         if space not in self._specs:
-            raise ModelMissingError(self._missing.get(space, f"no encoder serves {space}"))
+            raise ModelMissingError(f"the query encoder of {space}", hint=self._missing.get(space))
         channel = await self._ready_channel()
         number = next(self._numbers)
         answered: asyncio.Future[EncodeAnswer] = asyncio.get_running_loop().create_future()
