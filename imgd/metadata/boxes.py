@@ -106,7 +106,8 @@ def _headed_exif(data: bytes, start: int, end: int, blocks: Blocks) -> None:
     (offset,) = struct.unpack_from(">I", data, start)
     at = start + 4 + offset
     if data[at : at + 2] not in {b"II", b"MM"}:
-        at = start + 4  # some writers leave the offset at 0 before `Exif\0\0`
+        # Some writers leave the offset at 0 before `Exif\0\0`, and pillow-jxl-plugin leaves it out.
+        at = start if data[start : start + 4] in {b"II*\0", b"MM\0*"} else start + 4
     blocks.add_exif(data, at, end)
 
 

@@ -55,7 +55,7 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class PhotoMetadata:
-    """`record`: the merged account; its `original` stays what the sources call so, `taken` is the best moment.
+    """`record`: the merged account, but for its moments: `taken` is the best of all that `sources` have.
 
     `provenance`: field -> name of the source it came from; `taken` may come from `filename`.
     `problems`: what was malformed, in plain words.
@@ -133,6 +133,8 @@ def _taken(
     if not known:
         return None
     name, taken = known[0]
+    if taken.offset_s is not None:
+        provenance["taken_offset_s"] = name
     for other_name, other in known[1:]:  # the same second told more precisely, or with its zone
         if other.second != taken.second:
             continue
@@ -142,14 +144,10 @@ def _taken(
             taken = Moment(taken.local, other.offset_s)
             provenance["taken_offset_s"] = other_name
     provenance["taken"] = name
-    if taken.offset_s is None and name != "filename":
-        utc = next((source.record.gps_utc for source in embedded if source.record.gps_utc), None)
-        taken = Moment(taken.local, dates.offset_from_gps(taken.local, utc))
+    utc = next((source.record.gps_utc for source in embedded if source.record.gps_utc), None)
+    if taken.offset_s is None and (offset_s := dates.offset_from_gps(taken.local, utc)) is not None:
+        taken = Moment(taken.local, offset_s)
         provenance["taken_offset_s"] = "exif"
-    if taken.offset_s is None:
-        provenance.pop("taken_offset_s", None)
-    else:
-        provenance.setdefault("taken_offset_s", name)
     return taken
 
 
