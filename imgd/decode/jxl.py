@@ -4,12 +4,13 @@ from __future__ import annotations
 
 _RATIOS = {1: (1, 1), 2: (12, 10), 3: (4, 3), 4: (3, 2), 5: (16, 9), 6: (5, 4), 7: (2, 1)}
 _HEADER_BYTES = 64
+_LEAST_BYTES = 12  # more than any size takes, less than any picture
 
 
 def upright_size(data: bytes) -> tuple[int, int] | None:
     """(width, height) as displayed, or None where `data` has no codestream header."""
     codestream = _codestream(data)
-    if codestream[:2] != b"\xff\x0a":
+    if codestream[:2] != b"\xff\x0a" or len(codestream) < _LEAST_BYTES:
         return None
     bits = _Bits(codestream[2:])
     small = bits.take(1)

@@ -1,0 +1,91 @@
+from __future__ import annotations
+
+import os
+import socket
+import threading
+from pathlib import Path
+
+import pytest
+import xxhash
+
+from imgd.decode import Source
+from imgd.decode.source import file_stat
+from imgd.errors import LimitError, UnsupportedFormatError
+
+MAX = 1 << 30
+
+
+def test_a_source_carries_the_whole_file_and_what_the_store_must_know(tmp_path: Path) -> None:
+    path = tmp_path / "photo.jpg"
+    data = os.urandom(300_000)
+    path.write_bytes(data)
+    source = Source.open(bytes(path), MAX)
+    assert source.data == data
+    assert source.stat == file_stat(path.stat())
+    assert source.name == "photo.jpg"
+    assert not source.changed_while_read
+
+
+@pytest.mark.parametrize("size", [0, 1, 64 * 1024, 64 * 1024 + 1, 100_000, 200_000])
+def test_the_fingerprint_is_of_the_size_and_both_ends(tmp_path: Path, size: int) -> None:
+    data = os.urandom(size)
+    path = tmp_path / "photo"
+    path.write_bytes(data)
+    expected = xxhash.xxh3_128(size.to_bytes(8, "little") + data[:65536] + data[-65536:]).digest()
+    assert Source.open(bytes(path), MAX).fingerprint == expected
+
+
+def test_inode_numbers_fit_a_signed_column() -> None:
+    values = [0] * 10
+    values[1], values[2], values[6] = (1 << 64) - 1, 1 << 63, 5
+    stat = file_stat(os.stat_result(values, {"st_mtime_ns": 7}))
+    assert (stat.inode, stat.device, stat.size_bytes, stat.mtime_ns) == (-1, -(1 << 63), 5, 7)
+
+
+def test_a_name_that_is_no_text_is_still_opened(tmp_path: Path) -> None:
+    path = os.path.join(bytes(tmp_path), b"caf\xe9.jpg")
+    with open(path, "wb") as file:
+        file.write(b"x")
+    assert Source.open(path, MAX).name == "caf\ufffd.jpg"
+
+
+def test_folders_pipes_and_sockets_are_refused_without_waiting(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(UnsupportedFormatError, match="a folder"):
+        Source.open(bytes(tmp_path), MAX)
+    with pytest.raises(UnsupportedFormatError, match="a pipe"):
+        Source.open(bytes(tmp_path / "pipe"), MAX)
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(tmp_path / "socket"))
+        with pytest.raises(OSError, match="No such device"):
+            Source.open(bytes(tmp_path / "socket"), MAX)
+
+
+def test_a_file_over_the_limit_is_refused_unread(tmp_path: Path) -> None:
+    path = tmp_path / "huge"
+    path.touch()
+    os.truncate(path, 5_000_000)
+    with pytest.raises(LimitError, match=r"5 MB, more than `decode.max_file_mb`"):
+        Source.open(bytes(path), 4_000_000)
+
+
+def test_a_file_that_grows_during_the_read_is_noticed(tmp_path: Path) -> None:
+    path = tmp_path / "growing"
+    path.touch()
+    os.truncate(path, 300_000_000)
+    started, stop = threading.Event(), threading.Event()
+
+    def grow() -> None:
+        with path.open("ab", buffering=0) as file:
+            while not stop.is_set():
+                file.write(b"x")
+                started.set()
+
+    writer = threading.Thread(target=grow)
+    writer.start()
+    started.wait()
+    try:
+        assert Source.open(bytes(path), MAX).changed_while_read
+    finally:
+        stop.set()
+        writer.join()
