@@ -6,6 +6,7 @@ import io
 import struct
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -74,7 +75,7 @@ def encoded(cat: Image.Image) -> Callable[..., bytes]:
         if kind == "JXL":
             import pillow_jxl  # noqa: F401
         buffer = io.BytesIO()
-        (image or cat).save(buffer, kind, **options)  # type: ignore[arg-type]
+        (image or cat).save(buffer, kind, **options)
         return buffer.getvalue()
 
     return run
@@ -92,7 +93,7 @@ def build_dng(width: int = 96, height: int = 64, preview: bytes = b"", orientati
     sensor[:, : width // 4] //= 4
     pixels = sensor.astype("<u2").tobytes()
     matrix = [(10000, 10000), (0, 1), (0, 1), (0, 1), (10000, 10000), (0, 1), (0, 1), (0, 1), (10000, 10000)]
-    entries: list[tuple[int, int, list[int] | bytes | list[tuple[int, int]]]] = [
+    entries: list[tuple[int, int, Any]] = [
         (254, 4, [0]), (256, 4, [width]), (257, 4, [height]), (258, 3, [16]), (259, 3, [1]), (262, 3, [32803]),
         (271, 2, b"Imgd\0"), (272, 2, b"Test camera\0"), (273, 4, [0]), (274, 3, [orientation]), (277, 3, [1]),
         (278, 4, [height]), (279, 4, [len(pixels)]), (284, 3, [1]), (330, 4, [0]),
@@ -131,7 +132,7 @@ def build_dng(width: int = 96, height: int = 64, preview: bytes = b"", orientati
     return head + extra + directory + struct.pack("<I", 0) + preview + pixels
 
 
-def _values(kind: int, values: list[int] | bytes | list[tuple[int, int]]) -> bytes:
+def _values(kind: int, values: Any) -> bytes:
     if isinstance(values, bytes):
         return values
     if kind in (5, 10):
