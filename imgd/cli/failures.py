@@ -55,7 +55,7 @@ def run_command(program: str, command: click.Command, arguments: Sequence[str] |
         return error.exit_code
     except (click.Abort, KeyboardInterrupt):
         return _INTERRUPTED
-    except BrokenPipeError:
+    except (BrokenPipeError, SystemExit):  # SystemExit: what click makes of a broken pipe
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # nothing more to say to a closed pipe
         return _BROKEN_PIPE
     except ImgdError as error:
