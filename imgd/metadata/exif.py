@@ -44,10 +44,7 @@ def read(data: bytes, start: int, end: int, problems: list[str]) -> Record:
 
 def read_directories(directories: Directories) -> Record:
     """The Record of already opened directories."""
-    found = [each for each in (directories.camera, directories.image) if each is not None]
-    if not found and directories.gps is None:
-        return Record()
-    fields = _Fields(found)
+    fields = _Fields(directories.camera, directories.image)
     make = fields.text(0x010F)
     note = _maker_facts(make or fields.text(0xC614) or "", directories)
     position, direction, gps_utc = _gps(directories.gps)
@@ -86,17 +83,22 @@ def read_directories(directories: Directories) -> Record:
     )
 
 
-@dataclass(frozen=True, slots=True)
 class _Fields:
     """Tags looked up in the camera's directory, then in the image's (TIFF/EP keeps all in the latter)."""
 
-    directories: list[Directory]
+    def __init__(self, camera: Directory | None, image: Directory | None) -> None:
+        self._holders: dict[int, Directory] = {}
+        for directory in (image, camera):
+            if directory is not None:
+                self._holders.update(dict.fromkeys(directory.entries, directory))
 
     def text(self, tag: int) -> str | None:
-        return next((text for each in self.directories if (text := each.text(tag))), None)
+        holder = self._holders.get(tag)
+        return holder.text(tag) if holder else None
 
     def number(self, tag: int) -> float | None:
-        return next((n for each in self.directories if (n := each.number(tag)) is not None), None)
+        holder = self._holders.get(tag)
+        return holder.number(tag) if holder else None
 
     def positive(self, tag: int) -> float | None:
         """A measure whose zero means unknown."""
@@ -104,33 +106,36 @@ class _Fields:
         return value if value is not None and value > 0 else None
 
     def numbers(self, tag: int) -> tuple[float, ...]:
-        return next((values for each in self.directories if (values := each.numbers(tag))), ())
+        holder = self._holders.get(tag)
+        return holder.numbers(tag) if holder else ()
 
     def lens(self, tag: int) -> str | None:
-        return next((name for each in self.directories if (name := maker.lens_from(each, tag))), None)
+        holder = self._holders.get(tag)
+        return maker.lens_from(holder, tag) if holder else None
 
     def moment(self, tag: int, fraction_tag: int, offset_tag: int) -> Moment | None:
         return dates.from_exif(self.text(tag), self.text(fraction_tag), self.text(offset_tag))
 
     def windows_text(self, tag: int) -> str | None:
         """Windows Explorer's XP tags: UTF-16, little-endian whatever the file's own order."""
-        raw = next((raw for each in self.directories if (raw := each.raw(tag))), b"")
+        holder = self._holders.get(tag)
+        raw = holder.raw(tag) if holder else b""
         return clean_text(raw.decode("utf-16-le", "replace").split("\0")[0]) or None
 
     def comment(self, tag: int) -> str | None:
         """UserComment: eight bytes name its character set, then the text."""
-        for directory in self.directories:
-            raw = directory.raw(tag)
-            charset, body = raw[:8].rstrip(b"\0 "), raw[8:]
-            if charset == b"UNICODE":
-                encoding = "utf-16-le" if directory.tiff.order == "<" else "utf-16-be"
-                text = body.decode(encoding, "replace")
-            elif charset == b"ASCII":
-                text = body.decode("latin-1") if not body.isascii() else body.decode("ascii")
-            else:
-                continue
-            return clean_text(text.split("\0")[0]) or None
-        return None
+        holder = self._holders.get(tag)
+        if holder is None:
+            return None
+        raw = holder.raw(tag)
+        charset, body = raw[:8].rstrip(b"\0 "), raw[8:]
+        if charset == b"UNICODE":
+            text = body.decode("utf-16-le" if holder.tiff.order == "<" else "utf-16-be", "replace")
+        elif charset == b"ASCII":
+            text = body.decode("latin-1")
+        else:
+            return None
+        return clean_text(text.split("\0")[0]) or None
 
 
 def _lens(fields: _Fields, note: maker.MakerFacts) -> str | None:

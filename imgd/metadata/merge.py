@@ -22,6 +22,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import reduce
 from typing import Any
 
 from imgd.metadata import dates, exif, iptc, xmp
@@ -158,11 +159,8 @@ def _distinct(words: Iterable[str]) -> tuple[str, ...]:
     return tuple(kept.values())
 
 
-def _joined(records: Iterable[Record]) -> Record:
-    joined = Record()
-    for record in records:
-        joined = fill(joined, record)
-    return joined
+def _joined(records: Sequence[Record]) -> Record:
+    return reduce(fill, records) if records else Record()
 
 
 def _exif_records(blocks: Blocks) -> list[Record]:
