@@ -8,7 +8,7 @@ import struct
 from imgd.metadata import dates, jpeg, maker
 from imgd.metadata.blocks import Blocks
 from imgd.metadata.record import Record
-from imgd.metadata.tiff import open_tiff
+from imgd.metadata.tiff import decode_text, open_tiff
 
 _XMP, _IPTC, _PHOTOSHOP, _RW2_JPEG = 0x02BC, 0x83BB, 0x8649, 0x002E
 _MAX_PROPERTIES = 500
@@ -27,9 +27,27 @@ def locate_tiff(data: bytes, blocks: Blocks) -> None:
         blocks.iptc.append(_swapped_back(datasets))
     if resources := image.raw(_PHOTOSHOP, 4 * 1024 * 1024):
         jpeg.locate_photoshop(resources, blocks)
+    if data[8:12] in {b"IIII", b"MMMM"} and (lens := _phase_one_lens(data)):
+        blocks.records.append(Record(lens=lens))
     embedded = image.entries.get(_RW2_JPEG)
     if embedded is not None and data[embedded.position : embedded.position + 2] == b"\xff\xd8":
         _embedded_jpeg(data, embedded.position, embedded.position + embedded.size_bytes, blocks)
+
+
+def _phase_one_lens(data: bytes) -> str | None:
+    """IIQ: a directory of its own, of 16-byte entries, relative to byte 8; 0x0412 names the lens."""
+    order = "<" if data[8:12] == b"IIII" else ">"
+    if len(data) < 24:
+        return None
+    table = 8 + struct.unpack_from(order + "I", data, 16)[0]
+    if table + 8 > len(data):
+        return None
+    (count,) = struct.unpack_from(order + "I", data, table)
+    for at in range(table + 8, min(table + 8 + 16 * min(count, _MAX_PROPERTIES), len(data) - 15), 16):
+        tag, _form, size, offset = struct.unpack_from(order + "4I", data, at)
+        if tag == 0x0412 and 4 < size <= 256:
+            return decode_text(data[8 + offset : 8 + offset + size].split(b"\0")[0]) or None
+    return None
 
 
 def _swapped_back(datasets: bytes) -> bytes:

@@ -199,6 +199,15 @@ def test_a_minolta_raw_is_read_through_its_tiff_block(exif: bytes) -> None:
     assert_is_the_nikon(read_photo(data))
 
 
+def test_a_phase_one_raw_names_its_lens() -> None:
+    name = b"LS 80mm f/2.8 D\0"
+    own = b"IIIICwaR" + struct.pack("<I", 12) + struct.pack("<II4I", 1, 0, 0x0412, 1, len(name), 36) + name
+    entry = struct.pack("<HHI", 0x010F, 2, 4) + b"Cam\0"
+    data = b"II*\0" + struct.pack("<I", 8 + len(own)) + own + struct.pack("<H", 1) + entry + struct.pack("<I", 0)
+    found = read_photo(data).record
+    assert (found.camera_make, found.lens) == ("Cam", "LS 80mm f/2.8 D")
+
+
 def crw() -> bytes:
     settings = [0] * 40
     settings[0], settings[22], settings[23], settings[24], settings[25] = 80, 251, 35, 16, 1
