@@ -23,6 +23,9 @@ from imgd.decode.pyramid import exact_size, resize
 from imgd.domain import Picture
 from imgd.errors import BrokenImageError, DecodeError
 
+Explain = Callable[[float], str]
+"""From the fraction of the picture that is missing to why a strict decoder refused it."""
+
 
 class PillowFormat(ImageFormat):
     """A format that one of Pillow's file classes reads."""
@@ -57,7 +60,7 @@ class PillowFormat(ImageFormat):
                 picture = self._decode(trimmed, edge_px, max_pixels, turn)
                 return dataclasses.replace(picture, damage=explain(0))
         with _pillow(tolerant=True):
-            return self._salvage(trimmed, edge_px, max_pixels, turn, explain)
+            return self._decode(trimmed, edge_px, max_pixels, turn, explain)
 
     def open(self, data: bytes) -> ImageFile.ImageFile:
         """The file's header, read; no pixel decoded yet."""
@@ -94,42 +97,25 @@ class PillowFormat(ImageFormat):
         """`data` with what makes a decoder give what a cut file still has."""
         return data
 
-    def _decode(self, data: bytes, edge_px: int, max_pixels: int, turn: int | None) -> Picture:
+    def _decode(
+        self, data: bytes, edge_px: int, max_pixels: int, turn: int | None, explain: Explain | None = None
+    ) -> Picture:
+        """The picture; with `explain`, what a damaged file still gives of it."""
         if size := self.size(data):
             check_pixels(*size, max_pixels)
             if edge_px == 0:
                 return Picture(None, *size, route="metadata")
-        with self.open(data) as image:
+        with self.open(self.mend(data) if explain else data) as image:
             check_pixels(*image.size, max_pixels)
-            stored = image.size
+            needed = exact_size(*image.size, max(edge_px, 1))
             turn = self.orientation(image) if turn is None else turn
-            width, height = orientation.upright_size(stored, turn)
+            width, height = orientation.upright_size(image.size, turn)
             if edge_px == 0:
-                return Picture(None, width, height, route="metadata")
-            route = self.reduce(image, exact_size(*stored, edge_px))
+                return Picture(None, width, height, "metadata", explain(0) if explain else "")
+            route = self.reduce(image, needed)
             image.load()
-            return Picture(self._pixels(image, exact_size(*stored, edge_px), turn), width, height, route)
-
-    def _salvage(
-        self, data: bytes, edge_px: int, max_pixels: int, turn: int | None, explain: Callable[[float], str]
-    ) -> Picture:
-        """What a damaged file still gives, read without complaint. `explain`: from the missing fraction of the
-        picture to why a strict decoder refused it."""
-        with self.open(self.mend(data)) as image:
-            check_pixels(*image.size, max_pixels)
-            stored = image.size
-            turn = self.orientation(image) if turn is None else turn
-            width, height = orientation.upright_size(stored, turn)
-            if edge_px == 0:
-                return Picture(None, width, height, "metadata", explain(0))
-            route = self.reduce(image, exact_size(*stored, edge_px))
-            image.load()
-            missing = _blank_tail(image, self.fillers)
-            if missing >= 1:
-                raise BrokenImageError(explain(0))
-            return Picture(
-                self._pixels(image, exact_size(*stored, edge_px), turn), width, height, route, explain(missing)
-            )
+            damage = explain(_missing(image, self.fillers, explain)) if explain else ""
+            return Picture(self._pixels(image, needed, turn), width, height, route, damage)
 
     def _pixels(self, image: Image.Image, size: tuple[int, int], turn: int) -> npt.NDArray[np.uint8]:
         """Scaled first, since turning and colour conversion then cost less."""
@@ -152,13 +138,17 @@ def _pillow(tolerant: bool) -> Iterator[None]:
         Image.MAX_IMAGE_PIXELS, ImageFile.LOAD_TRUNCATED_IMAGES = bound, truncated
 
 
-def _blank_tail(image: Image.Image, fillers: tuple[int, ...]) -> float:
-    """The fraction of rows, at the end of `image`, that hold nothing but one of the fillers."""
+def _missing(image: Image.Image, fillers: tuple[int, ...], explain: Explain) -> float:
+    """The fraction of rows, at the end of `image`, that hold nothing but one of the fillers.
+
+    Raises:
+        BrokenImageError: all of them do.
+    """
     values = np.asarray(image)
-    if values.size == 0:
-        return 1.0
     # An alpha channel says nothing of whether colours were decoded.
     rows = (values[..., :3] if image.mode == "RGBA" else values).reshape(values.shape[0], -1)
     blank = (rows == rows[:, :1]).all(axis=1) & np.isin(rows[:, 0], fillers)
     written = np.flatnonzero(~blank)
-    return 1.0 if written.size == 0 else 1.0 - (int(written[-1]) + 1) / rows.shape[0]
+    if written.size == 0:
+        raise BrokenImageError(explain(0))
+    return 1.0 - (int(written[-1]) + 1) / len(rows)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import struct
 from collections.abc import Callable
 from pathlib import Path
 
@@ -100,3 +101,12 @@ def test_an_xyb_jpeg_looks_like_its_original(corpus: Path, limits: DecodeLimits,
         return _mean(decode(Source.open(bytes(path), limits.max_file_bytes), 200, limits, registry))
 
     assert mean("sample-xyb.jpg") == pytest.approx(mean("indexed.png"), abs=6)
+
+
+def test_of_a_photoshop_document_the_composite_counts(decode_bytes: DecodeBytes) -> None:
+    width, height = 30, 20
+    head = b"8BPS\0\x01" + bytes(6) + struct.pack(">HIIHH", 3, height, width, 8, 3)
+    composite = b"".join(bytes([value]) * (width * height) for value in (200, 100, 50))
+    picture = decode_bytes(head + bytes(12) + b"\0\0" + composite)
+    assert (picture.format, picture.width, picture.height) == ("psd", 30, 20)
+    assert _mean(picture) == [200, 100, 50]
