@@ -1,0 +1,81 @@
+# Everything starts from nothing: Python 3.11 or newer, make and a compiler, as a user without root.
+#
+#   make demo              a daemon on sample photos, and a few searches
+#   make demo PHOTOS=DIR   the same on your own photos; they are only read
+#   make test              lint, types, tests
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.PHONY: help setup demo run test lint format bench constraints clean
+
+PYTHON ?= $(shell for each in python3 python3.14 python3.13 python3.12 python3.11; do \
+	"$$each" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo "$$each" && break; done)
+BIN := .venv/bin
+STAMP := .venv/.set-up
+PLUGINS := $(patsubst %/pyproject.toml,%,$(wildcard plugins/*/pyproject.toml))
+TYPED := imgd bench contrib/demo $(foreach plugin,$(PLUGINS),$(plugin)/$(subst -,_,$(notdir $(plugin))))
+MODELS := $(CURDIR)/.cache/models
+
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+help:
+	@sed -n 's/^#   //p' Makefile
+	@echo
+	@echo "Also: setup, lint, format, bench, run (ARGS=...), constraints, clean"
+
+setup: $(STAMP)
+
+$(STAMP): pyproject.toml constraints.txt $(PLUGINS:%=%/pyproject.toml)
+	@if [ -z "$(PYTHON)" ]; then echo "imgd needs Python 3.11 or newer; name one with make PYTHON=..." >&2; exit 1; fi
+	@if ! $(BIN)/python -m pip --version >/dev/null 2>&1; then \
+		echo "Making .venv with $$($(PYTHON) --version)"; \
+		$(PYTHON) -m venv --clear .venv || { \
+			echo "Python's venv does not work here (on Debian it is the package python3-venv)." >&2; exit 1; }; \
+	fi
+	@echo "Installing imgd, its plugins and the tools of its tests into .venv (a few minutes the first time)"
+	@$(BIN)/python -m pip install --quiet -c constraints.txt pip
+	@$(BIN)/python -m pip install --quiet -c constraints.txt --group dev -e '.[demo]' $(PLUGINS:%=-e %)
+	@touch $@
+
+demo: setup
+	@$(BIN)/python contrib/demo/demo.py --models "$(MODELS)" $(if $(PHOTOS),--photos "$$PHOTOS") $(if $(KEEP),--keep)
+
+run: setup
+	$(BIN)/imgd run $(ARGS)
+
+test: export IMGD_TEST_MODELS ?= $(MODELS)
+test: lint
+	$(BIN)/python -m pytest $(ARGS)
+
+lint: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy $(TYPED)
+
+format: setup
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+# Benchmarks that need the photo corpus say so, and the rest go on.
+bench: setup
+	@failed=""; for script in $$(grep -l __main__ bench/*.py); do \
+		echo "== $$script" >&2; \
+		$(BIN)/python "$$script" || failed="$$failed $$script"; \
+	done; \
+	if [ -n "$$failed" ]; then echo "without a result:$$failed" >&2; fi
+
+# uv is a tool here, in an environment of its own; neither imgd nor its tests need it.
+constraints:
+	@test -x .cache/uv/bin/uv || { $(PYTHON) -m venv .cache/uv && .cache/uv/bin/python -m pip install --quiet uv; }
+	@printf '%s\n' pip '-e .[demo]' $(PLUGINS:%='-e %') | .cache/uv/bin/uv pip compile - --upgrade \
+		--universal --python-version 3.11 --group pyproject.toml:dev --no-header --no-annotate \
+		--no-emit-package imgd $(PLUGINS:plugins/%=--no-emit-package %) --quiet -o .cache/resolved.txt
+	@{ echo "# The versions that imgd is tested with. Made by: make constraints"; cat .cache/resolved.txt; } > constraints.txt
+	@echo "Wrote constraints.txt: $$(grep -c == constraints.txt) versions"
+
+clean:
+	@test ! -x $(BIN)/python || $(BIN)/python contrib/demo/demo.py --stop
+	rm -rf .venv .demo .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis build bench/out
+	rm -rf *.egg-info plugins/*/*.egg-info plugins/*/build
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
