@@ -226,13 +226,7 @@ def adopt_missing(connection: sqlite3.Connection, photo_ids: Sequence[int]) -> d
     adopted = {}
     for fresh_id, lost_id, folder_id, name, display_name, device, inode in twins:
         connection.execute(_SQL["remove"], (fresh_id,))
-        place = {
-            "folder_id": folder_id,
-            "name": name,
-            "display_name": display_name,
-            "device": device,
-            "inode": inode,
-        }
-        connection.execute(_SQL["take_over"], {**place, "photo_id": lost_id, "change_seq": change_seq})
+        place = (folder_id, name, display_name, device, inode)
+        connection.execute(_SQL["take_over"], (*place, change_seq, lost_id))
         adopted[fresh_id] = lost_id
     return adopted

@@ -10,19 +10,11 @@ from dataclasses import dataclass
 from imgd.store.sidecars import SIDECAR_EXTENSION
 from imgd.watch.ignores import Ignores
 
-# Names that copying programs, editors, cameras and network shares use for what is not (yet) a photo.
-_TEMPORARY_SUFFIXES = (
-    b"~",
-    b".tmp",
-    b".temp",
-    b".part",
-    b".partial",
-    b".crdownload",
-    b".download",
-    b".swp",
-    b".swx",
-)
+# Names that copying programs, editors and network shares use for what is not (yet) a photo. Those that end in
+# `~`, `.part`, `.tmp` and the like have no photo's extension anyway.
 _TEMPORARY_PREFIXES = (b"._", b".~", b"~$", b".#", b".goutputstream-", b".syncthing.", b".nfs")
+_SUSPECT = b".~"
+_DOT = ord(".")
 _FOREIGN_FOLDERS = frozenset(
     {
         b"@eadir",
@@ -68,25 +60,23 @@ class Filter:
     def __init__(self, root: bytes, rules: FilterRules) -> None:
         self.root = root
         self.ignores = Ignores(rules.ignore)
-        self._extensions = frozenset(os.fsencode(extension) for extension in rules.extensions)
+        self._kinds = {os.fsencode(extension): FileKind.PHOTO for extension in rules.extensions}
+        self._kinds[SIDECAR_EXTENSION] = FileKind.SIDECAR
         self._hidden = rules.hidden
         self._own = frozenset(_inside(root, rules.own_folders))
 
     def kind(self, folder: bytes, name: bytes) -> FileKind | None:
         """What the file `name` of `folder` is; None where it does not count. Its folders are not looked at."""
-        dot = name.rfind(b".")
-        extension = name[dot:].lower() if dot > 0 else b""
-        if extension == SIDECAR_EXTENSION:
-            kind = FileKind.SIDECAR
-        elif extension in self._extensions:
-            kind = FileKind.PHOTO
-        else:
+        kind = self._kinds.get(name[name.rfind(b".") :].lower())
+        if kind is None:
             return None
-        if name.startswith(_TEMPORARY_PREFIXES) or name.lower().endswith(_TEMPORARY_SUFFIXES):
+        if name[0] in _SUSPECT and (
+            (name[0] == _DOT and not self._hidden) or name.startswith(_TEMPORARY_PREFIXES)
+        ):
             return None
-        if name[:1] == b"." and not self._hidden:
+        if self.ignores.active and self.ignores.matches(_join(folder, name), is_folder=False):
             return None
-        return None if self.ignores.matches(_join(folder, name), is_folder=False) else kind
+        return kind
 
     def enters(self, folder: bytes) -> bool:
         """Whether a scan goes into `folder`, given that it went into its parent."""

@@ -23,6 +23,8 @@ class Ignores:
         """
         self._specs: dict[bytes, pathspec.GitIgnoreSpec] = {}
         self._patterns = list(patterns)
+        self.active = bool(self._patterns)
+        """Whether there is any pattern at all."""
         self._configured = pathspec.GitIgnoreSpec.from_lines(self._patterns)
 
     def load(self, root: bytes, folder: bytes) -> str:
@@ -31,6 +33,7 @@ class Ignores:
         Returns why it could not be used, or "".
         """
         self._specs.pop(folder, None)
+        self.active = bool(self._specs or self._patterns)
         path = os.path.join(root, folder, IGNORE_FILE)
         try:
             with open(path, "rb") as file:
@@ -43,12 +46,11 @@ class Ignores:
             self._specs[folder] = pathspec.GitIgnoreSpec.from_lines(os.fsdecode(text).splitlines())
         except ValueError as error:
             return f"{IGNORE_FILE.decode()} has a pattern that is none: {error}"
+        self.active = True
         return ""
 
     def matches(self, path: bytes, *, is_folder: bool) -> bool:
         """Whether `path` (relative to the root) itself is ignored; its parents are not looked at."""
-        if not self._specs and not self._patterns:
-            return False
         folder = path
         while folder and self._specs:
             folder = folder.rpartition(b"/")[0]

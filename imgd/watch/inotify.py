@@ -113,11 +113,24 @@ class _RootWatches(InotifyWatchGroup):
     enters: Enters = field(default=bool)
 
     def on_queue_overflow(self) -> None:
-        super().on_queue_overflow()
+        # watchdog would remove all watches and set them anew, here and now. Each removal is an event itself: with
+        # more folders than the queue is long it would overflow for ever. Who hears of the loss calls `extend`.
+        with self._lock:
+            self._move_event_grouper.discard_pending_events()
         self.report(Event(EventKind.LOST))
 
+    def extend(self, folder: bytes) -> None:
+        """Watch what is not watched yet at and below `folder` (absolute).
+
+        Raises:
+            OSError: when that is the root, and it cannot be watched.
+        """
+        with self._lock:
+            if self.is_active:
+                self._add_all_callbacks(folder)
+
     def renew(self, folder: bytes) -> None:
-        """Watch what is to be watched at and below `folder` (absolute), and nothing that is no longer there."""
+        """Forget the watches at and below `folder` (absolute); set them again where there is such a folder."""
         with self._lock:
             if not self.is_active:
                 return
@@ -204,10 +217,14 @@ class RootEmitter(InotifyEmitter):
         watches = self._watches
         return watches is not None and watches.busy
 
-    def renew(self, folder: bytes) -> None:
-        """Set the watches at and below `folder` (relative to the root) anew."""
+    def extend(self, folder: bytes) -> None:
+        """Watch what is not watched yet at and below `folder` (relative to the root).
+
+        Raises:
+            OSError: when that is the root, and it cannot be watched.
+        """
         if self._watches is not None:
-            self._watches.renew(os.path.join(self._root, folder) if folder else self._root)
+            self._watches.extend(os.path.join(self._root, folder) if folder else self._root)
 
     def on_thread_start(self) -> None:
         self._watches = self._inotify = _RootWatches(
@@ -248,12 +265,16 @@ class RootEmitter(InotifyEmitter):
         elif kernel.is_delete or kernel.is_moved_from:
             if kernel.is_moved_from and kernel.is_directory:
                 # It left the root, and its watches went with it: they would report what happens elsewhere.
-                self.renew(path)
+                self._renew(path)
             self._report(Event(EventKind.GONE, path, is_folder=kernel.is_directory))
         elif kernel.is_close_write:
             self._report(Event(EventKind.CLOSED, path))
         elif kernel.is_create or kernel.is_moved_to or not kernel.is_directory:
             self._report(Event(EventKind.APPEARED, path, is_folder=kernel.is_directory))
+
+    def _renew(self, folder: bytes) -> None:
+        if self._watches is not None:
+            self._watches.renew(os.path.join(self._root, folder))
 
     def _relative(self, path: bytes) -> bytes:
         return path[len(self._root) :].lstrip(b"/")

@@ -85,6 +85,7 @@ class RootWatch:
         self._thread = threading.Thread(target=self._run, name=f"watch {os.fsdecode(root.path)}", daemon=True)
         self._settling = Settling(settings.settle_s, self._registrar.see)
         self._emitter: RootEmitter | None = None
+        self._watches_lost = False
         self._look = Look(RootState.OFFLINE)
         self._moves: list[tuple[FilePath, FilePath]] = []
         self._gone: set[FilePath] = set()
@@ -195,6 +196,7 @@ class RootWatch:
         if event.kind in (EventKind.LOST, EventKind.ROOT_CHANGED):
             self._next_check = min(self._next_check, time.monotonic())
             if event.kind is EventKind.LOST:
+                self._watches_lost = True
                 self._plan_scan(b"")
         elif event.kind is EventKind.UNWATCHED:
             self._watch_faults[event.path] = Fault(event.path, event.reason)
@@ -252,8 +254,7 @@ class RootWatch:
 
     def _reread_ignores(self, folder: bytes) -> None:
         self._filter.ignores.load(self._root.path, folder)
-        if self._emitter is not None:
-            self._emitter.renew(folder)
+        self._extend_watches(folder)
         self._plan_scan(folder)
 
     # What is known into the store
@@ -318,6 +319,9 @@ class RootWatch:
         if self._scan is None:
             if not self._to_scan:
                 return
+            if self._watches_lost:
+                self._watches_lost = False
+                self._extend_watches(b"")
             self._scan = Scan(
                 self._filter, start=self._to_scan.pop(0), follow_symlinks=self._settings.follow_symlinks
             )
@@ -413,6 +417,16 @@ class RootWatch:
             except OSError as error:
                 self._watch_faults[b""] = Fault(b"", limit_reason(error))
         self._plan_scan(b"")
+
+    def _extend_watches(self, folder: bytes) -> None:
+        if self._emitter is None:
+            return
+        if not folder:
+            self._watch_faults = {}
+        try:
+            self._emitter.extend(folder)
+        except OSError as error:
+            self._watch_faults[folder] = Fault(folder, limit_reason(error))
 
     def _leave(self) -> None:
         if self._emitter is not None:

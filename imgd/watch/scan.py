@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+import itertools
 import os
 import stat as stats
 import time
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 
 from imgd.domain import FileStat, SeenFile
@@ -16,6 +19,10 @@ BATCH_FILES = 5000
 
 BATCH_S = 0.5
 """A batch ends after this time too: on a slow disk events would wait long for their turn."""
+
+
+_CHUNK_ENTRIES = 512
+_SIGN = 1 << 63
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +45,8 @@ class ScanBatch:
 
 def file_stat(stat: os.stat_result) -> FileStat:
     """What is stored of a stat. SQLite's integers are signed, some filesystems' inode numbers use all 64 bits."""
-    return FileStat(stat.st_size, stat.st_mtime_ns, _signed(stat.st_dev), _signed(stat.st_ino))
+    inode = stat.st_ino
+    return FileStat(stat.st_size, stat.st_mtime_ns, stat.st_dev, inode if inode < _SIGN else inode - 2 * _SIGN)
 
 
 def see_file(root: bytes, folder: bytes, name: bytes, *, follow_symlinks: bool) -> SeenFile | None:
@@ -63,80 +71,61 @@ class Scan:
         self._filter = filter_
         self._follow = follow_symlinks
         self._entered: set[tuple[int, int]] = set()
-        self._deadline = 0.0
 
     def run(self) -> Iterator[ScanBatch]:
         """Batches, until all is seen. The last one may be empty."""
-        self._deadline = time.monotonic() + BATCH_S
-        batch = ScanBatch()
+        batch, deadline = ScanBatch(), time.monotonic() + BATCH_S
         waiting = [self.start] if self._filter.reaches(self.start) else []
         while waiting:
             folder = waiting.pop()
-            count = 0
-            below: list[bytes] = []
             if reason := self._filter.ignores.load(self._filter.root, folder):
                 batch.faults.append(Fault(folder, reason))
+            count = 0
+            below: list[bytes] = []
             try:
-                for entry in self._entries(folder):
-                    if entry.is_dir(follow_symlinks=self._follow):
-                        below.append(_join(folder, entry.name))
-                        continue
-                    count += self._take(batch, folder, entry)
-                    if self._full(batch):
-                        yield batch
-                        batch = self._next()
+                with self._open(folder) as entries:
+                    while chunk := list(itertools.islice(entries, _CHUNK_ENTRIES)):
+                        count += self._take(batch, folder, chunk, below)
+                        if len(batch.photos) + len(batch.sidecars) >= BATCH_FILES or time.monotonic() > deadline:
+                            yield batch
+                            batch, deadline = ScanBatch(), time.monotonic() + BATCH_S
                 batch.finished[folder] = count
             except FileNotFoundError:
                 continue
             except OSError as error:
                 batch.faults.append(Fault(folder, error.strerror or str(error)))
             waiting.extend(path for path in reversed(below) if self._filter.enters(path))
-            if self._full(batch):
-                yield batch
-                batch = self._next()
         yield batch
 
-    def _entries(self, folder: bytes) -> Iterator[os.DirEntry[bytes]]:
+    def _open(self, folder: bytes) -> AbstractContextManager[Iterator[os.DirEntry[bytes]]]:
         path = os.path.join(self._filter.root, folder) if folder else self._filter.root
         if self._follow:
             # A link to a parent would be walked for ever, and a link to a sibling would show it twice.
             stat = os.stat(path)
             if (stat.st_dev, stat.st_ino) in self._entered:
-                return
+                return contextlib.nullcontext(iter(()))
             self._entered.add((stat.st_dev, stat.st_ino))
-        with os.scandir(path) as entries:
-            yield from entries
+        return os.scandir(path)
 
-    def _take(self, batch: ScanBatch, folder: bytes, entry: os.DirEntry[bytes]) -> int:
-        """Add a file where it counts; returns 1 for a photo."""
-        kind = self._filter.kind(folder, entry.name)
-        if kind is None or not entry.is_file(follow_symlinks=self._follow):
-            return 0
-        try:
-            stat = entry.stat(follow_symlinks=self._follow)
-        except FileNotFoundError:
-            return 0
-        file = SeenFile(folder, entry.name, file_stat(stat))
-        if kind is FileKind.SIDECAR:
-            batch.sidecars.append(file)
-            return 0
-        batch.photos.append(file)
-        self.files_seen += 1
-        return 1
-
-    def _full(self, batch: ScanBatch) -> bool:
-        return (
-            len(batch.photos) + len(batch.sidecars) + len(batch.finished) >= BATCH_FILES
-            or time.monotonic() > self._deadline
-        )
-
-    def _next(self) -> ScanBatch:
-        self._deadline = time.monotonic() + BATCH_S
-        return ScanBatch()
-
-
-def _signed(number: int) -> int:
-    return number - (1 << 64) if number >= 1 << 63 else number
+    def _take(self, batch: ScanBatch, folder: bytes, chunk: list[os.DirEntry[bytes]], below: list[bytes]) -> int:
+        """Add the files that count to `batch`, and the folders to `below`; returns how many are photos."""
+        follow, kind_of = self._follow, self._filter.kind
+        before = len(batch.photos)
+        for entry in chunk:
+            if entry.is_dir(follow_symlinks=follow):
+                below.append(_join(folder, entry.name))
+                continue
+            kind = kind_of(folder, entry.name)
+            if kind is None or not entry.is_file(follow_symlinks=follow):
+                continue
+            try:
+                file = SeenFile(folder, entry.name, file_stat(entry.stat(follow_symlinks=follow)))
+            except FileNotFoundError:
+                continue
+            (batch.photos if kind is FileKind.PHOTO else batch.sidecars).append(file)
+        count = len(batch.photos) - before
+        self.files_seen += count
+        return count
 
 
 def _join(folder: bytes, name: bytes) -> bytes:

@@ -1,0 +1,122 @@
+from __future__ import annotations
+
+import sqlite3
+import stat
+import threading
+
+import pytest
+
+from imgd.errors import StoreDamagedError, StoreError, StoreNewerError
+from imgd.store.changes import newest_change_seq, next_change_seq
+from imgd.store.database import Database
+from imgd.store.migrate import Migration, migrate, migrations
+from imgd.store.statements import load_statements
+
+_STEPS = [Migration(1, "0001", "CREATE TABLE t (x);"), Migration(2, "0002", "ALTER TABLE t ADD COLUMN y;")]
+
+
+def test_a_write_is_committed_when_its_future_is_done(library):
+    library.write(lambda c: c.execute("INSERT INTO labels (label) VALUES ('a')"))
+    assert library.rows("SELECT label FROM labels") == [("a",)]
+
+
+def test_a_write_that_fails_leaves_nothing(library):
+    def work(connection):
+        connection.execute("INSERT INTO labels (label) VALUES ('a')")
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        library.write(work)
+    assert library.rows("SELECT label FROM labels") == []
+
+
+def test_writes_of_many_threads_run_one_after_the_other(library):
+    def add(number):
+        library.write(lambda c: c.execute("UPDATE counters SET value = value + 1 WHERE name = 'change_seq'"))
+
+    before = library.write(newest_change_seq)
+    threads = [threading.Thread(target=add, args=(n,)) for n in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert library.write(newest_change_seq) == before + 8
+    assert library.write(next_change_seq) == before + 9
+
+
+def test_a_reader_cannot_write(library):
+    with library.database.read() as connection, pytest.raises(sqlite3.OperationalError):
+        connection.execute("INSERT INTO labels (label) VALUES ('a')")
+
+
+def test_a_snapshot_does_not_see_later_commits(library):
+    with library.database.snapshot() as connection:
+        assert connection.execute("SELECT COUNT(*) FROM labels").fetchone() == (0,)
+        library.write(lambda c: c.execute("INSERT INTO labels (label) VALUES ('a')"))
+        assert connection.execute("SELECT COUNT(*) FROM labels").fetchone() == (0,)
+
+
+def test_the_library_is_readable_by_its_owner_only(library):
+    assert stat.S_IMODE(library.database.path.stat().st_mode) == 0o600
+
+
+def test_a_closed_database_refuses_writes(tmp_path):
+    database = Database(tmp_path / "library.db", migrations())
+    database.close()
+    with pytest.raises(StoreError, match="is closed"):
+        database.write(lambda c: None).result()
+
+
+def test_a_file_that_is_no_database_is_damage(tmp_path):
+    path = tmp_path / "library.db"
+    path.write_bytes(b"not a database" * 100)
+    with pytest.raises(StoreDamagedError) as caught:
+        Database(path, migrations())
+    assert "move library.db away" in caught.value.advice
+
+
+def test_a_database_of_another_program_is_left_alone(tmp_path):
+    path = tmp_path / "library.db"
+    with sqlite3.connect(path) as connection:
+        connection.execute("CREATE TABLE theirs (x)")
+    connection.close()
+    with pytest.raises(StoreError, match="another program"):
+        Database(path, migrations())
+
+
+def _schema(connection):
+    return connection.execute("SELECT type, name, sql FROM sqlite_master ORDER BY name").fetchall()
+
+
+def test_a_migrated_database_equals_a_fresh_one():
+    steps = migrations()
+    fresh, migrated = (sqlite3.connect(":memory:", isolation_level=None) for _ in range(2))
+    migrate(fresh, steps)
+    for count in range(1, len(steps) + 1):
+        migrate(migrated, steps[:count])
+    assert _schema(migrated) == _schema(fresh)
+    fresh.close()
+    migrated.close()
+
+
+def test_a_migration_that_fails_leaves_the_version_before_it():
+    connection = sqlite3.connect(":memory:", isolation_level=None)
+    with pytest.raises(sqlite3.OperationalError):
+        migrate(connection, [*_STEPS, Migration(3, "0003", "CREATE TABLE u (x); BROKEN;")])
+    assert connection.execute("PRAGMA user_version").fetchone() == (2,)
+    assert [name for _, name, _ in _schema(connection)] == ["t"]
+    connection.close()
+
+
+def test_a_database_from_a_newer_imgd_is_refused():
+    connection = sqlite3.connect(":memory:", isolation_level=None)
+    migrate(connection, _STEPS)
+    with pytest.raises(StoreNewerError):
+        migrate(connection, _STEPS[:1])
+    connection.close()
+
+
+def test_statements_are_found_by_name():
+    statements = load_statements("imgd.store", "folders")
+    assert statements["ids"].startswith("SELECT path, id")
+    assert not any(text.endswith(";") for text in statements.values())
