@@ -16,8 +16,11 @@ FIELDS = ("person", "tag", "caption", "text", "name", "folder", "place", "camera
 Document: TypeAlias = tuple[int, str, str, str, str, str, str, str, str, str]
 """The photo's id, then its text for each of `FIELDS`; entries of one field stand on lines of their own."""
 
-LEAST_TAG_SCORE = 0.2
-"""A tag that its analyzer believes less than this is a guess: it is shown, but it is no word of the photo."""
+LEAST_TAG_SCORE = 0.4
+"""A tag that its analyzer believes less than this is a guess: it is shown, but it is no word of the photo.
+
+Chosen on 211 photos with captions and object boxes: recall of captions and mean average precision of classes are
+best there, and words for things that no photo shows find the least."""
 
 _BOUNDARY = re.compile(r"(?<=[^\W\d_])(?=\d)|(?<=\d)(?=[^\W\d_])|(?<=[a-z])(?=[A-Z])")
 

@@ -92,6 +92,16 @@ class SpaceIndex:
         # An index that is being built looks up, when it is done, what was removed since it began.
         return covered if self._build_seq is None else min(covered, self._build_seq)
 
+    @property
+    def newest_id(self) -> int:
+        """The newest vector that `catch_up` took in; ids only rise."""
+        return self._tail_end
+
+    @property
+    def size(self) -> int:
+        """Vectors that can be found now."""
+        return self._built.count + len(self._tail) - len(self._removed)
+
     def status(self) -> SpaceStatus:
         built = self._built
         return SpaceStatus(
