@@ -1,0 +1,139 @@
+"""The floors of the house: imports run downward only. docs/architecture.md shows the same table."""
+
+from __future__ import annotations
+
+import ast
+import importlib.metadata
+import re
+import sys
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).parents[1]
+PACKAGE = REPOSITORY / "imgd"
+PLUGINS = sorted(path.parent for path in REPOSITORY.glob("plugins/*/pyproject.toml"))
+
+FLOORS: tuple[tuple[frozenset[str], ...], ...] = (
+    # Within a floor, a later group may import an earlier one; parts of one group never import each other.
+    (
+        frozenset({"errors", "domain", "model"}),
+        frozenset({"analyzer", "config"}),
+        frozenset({"hookspecs"}),
+    ),
+    (frozenset({"plugins", "store", "decode", "weights"}),),
+    (frozenset({"metadata", "index"}),),
+    (frozenset({"analyzers", "watch"}),),
+    (frozenset({"pipeline"}),),
+    (frozenset({"search"}), frozenset({"control"})),
+    (frozenset({"daemon"}),),
+    (frozenset({"testing", "cli"}),),
+)
+HEIGHT = {
+    part: height for height, group in enumerate(group for floor in FLOORS for group in floor) for part in group
+}
+
+
+def modules() -> Iterator[tuple[str, Path]]:
+    """Every module of imgd, by dotted name."""
+    for path in sorted(PACKAGE.rglob("*.py")):
+        parts = path.relative_to(REPOSITORY).with_suffix("").parts
+        yield ".".join(parts[:-1] if parts[-1] == "__init__" else parts), path
+
+
+MODULES = dict(modules())
+
+
+def imported_names(path: Path) -> Iterator[str]:
+    """Dotted names that a file imports anywhere in it: at its top, in functions, for type checkers."""
+    for node in ast.walk(ast.parse(path.read_bytes())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: relative imports hide what is imported"
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def imported_modules(path: Path) -> set[str]:
+    """Modules of imgd that a file imports."""
+    found = set()
+    for name in imported_names(path):
+        if name in MODULES:
+            found.add(name)
+        elif name.startswith("imgd."):
+            found.add(name.rpartition(".")[0])
+    return found
+
+
+def part_of(module: str) -> str:
+    """`imgd.store.jobs` -> `store`."""
+    return module.split(".")[1] if "." in module else ""
+
+
+def test_every_part_of_the_house_has_its_floor() -> None:
+    assert {part_of(module) for module in MODULES} - {""} - {"__main__"} == {
+        part for part in HEIGHT if part in {part_of(module) for module in MODULES}
+    }
+
+
+@pytest.mark.parametrize("module", [name for name in MODULES if name != "imgd"])
+def test_a_module_imports_only_from_below_and_from_its_own_package(module: str) -> None:
+    mine = part_of(module)
+    for imported in sorted(imported_modules(MODULES[module])):
+        other = part_of(imported)
+        if other == mine:
+            continue
+        if not other:
+            # `imgd` itself is the plugin author's API; the house takes only its version from it.
+            continue
+        assert HEIGHT[other] < HEIGHT[mine], f"{module} imports {imported}, which is not below it"
+
+
+def test_the_plugin_authors_api_is_not_used_inside_the_house() -> None:
+    names = {
+        module: {name for name in imported_names(path) if name.startswith("imgd.") and name not in MODULES}
+        for module, path in MODULES.items()
+    }
+    used = {
+        module: found
+        for module, each in names.items()
+        if (found := {name for name in each if name.count(".") == 1})
+    }
+    assert used == {}
+
+
+def test_no_module_imports_itself_by_way_of_others() -> None:
+    graph = {module: imported_modules(path) - {"imgd", module} for module, path in MODULES.items()}
+    done: set[str] = set()
+
+    def visit(module: str, way: tuple[str, ...]) -> None:
+        assert module not in way, f"a circle: {' -> '.join((*way[way.index(module) :], module))}"
+        if module in done:
+            return
+        for imported in sorted(graph.get(module, ())):
+            visit(imported, (*way, module))
+        done.add(module)
+
+    for module in sorted(graph):
+        visit(module, ())
+
+
+@pytest.mark.parametrize("plugin", PLUGINS, ids=lambda path: path.name)
+def test_a_plugin_imports_only_imgd_itself_and_its_own_dependencies(plugin: Path) -> None:
+    declared = tomllib.loads((plugin / "pyproject.toml").read_text())["project"]["dependencies"]
+    wanted = {re.split(r"[^A-Za-z0-9_.-]", each)[0].lower().replace("_", "-") for each in declared}
+    homes = importlib.metadata.packages_distributions()
+    (package,) = (path.parent for path in plugin.glob("*/__init__.py") if path.parent.name != "tests")
+    for path in sorted(package.rglob("*.py")):
+        for name in imported_names(path):
+            top = name.partition(".")[0]
+            if top in sys.stdlib_module_names or top == package.name:
+                continue
+            if top == "imgd":
+                assert name.count(".") <= 1, f"{path}: {name} is not of the API that `imgd` itself offers"
+                assert name not in MODULES, f"{path}: {name} is inside the house; import names from `imgd`"
+            else:
+                owners = {each.lower().replace("_", "-") for each in homes.get(top, [top])}
+                assert owners & wanted, f"{path} imports {top}, which {plugin.name} does not depend on"
