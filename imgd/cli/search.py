@@ -11,12 +11,10 @@ from imgd.cli.terminal import printable, write_json, write_table
 
 @click.command
 @click.argument("query", nargs=-1, required=True)
-@click.option(
-    "-n", "--limit", type=click.IntRange(1, 10_000), default=20, show_default=True, help="The most photos."
-)
+@click.option("-n", "--limit", type=click.IntRange(1, 10_000), help="The most photos (else `search.limit`, 20).")
 @json_option
 @pass_session
-def search(session: Session, query: tuple[str, ...], limit: int) -> int:
+def search(session: Session, query: tuple[str, ...], limit: int | None) -> int:
     """Find photos.
 
     \b

@@ -37,9 +37,12 @@ class ControlClient:
     def status(self) -> protocol.StatusAnswer:
         return self._get("/v1/status", protocol.StatusAnswer)
 
-    def search(self, query: str, limit: int) -> protocol.SearchAnswer:
-        query = query.encode("utf-8", "replace").decode("utf-8")
-        return self._get(f"/v1/search?{urlencode({'q': query, 'limit': limit})}", protocol.SearchAnswer)
+    def search(self, query: str, limit: int | None = None) -> protocol.SearchAnswer:
+        """The best `limit` hits; as many as the daemon is set to give where None."""
+        parameters = {"q": query.encode("utf-8", "replace").decode("utf-8")}
+        if limit is not None:
+            parameters["limit"] = str(limit)
+        return self._get(f"/v1/search?{urlencode(parameters)}", protocol.SearchAnswer)
 
     def show(self, photo: int | bytes) -> protocol.PhotoAnswer:
         """A photo by id, or by its absolute path."""

@@ -18,6 +18,7 @@ Handler = Callable[[Services, Request], Awaitable[object]]
 
 _BODY_LIMIT_BYTES = 1 << 20
 _LIMIT_MAX = 10_000
+_FAILED_PAGE = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +52,7 @@ async def _search(services: Services, request: Request) -> object:
     query = request.query_params.get("q")
     if query is None:
         raise RequestError("`q` is missing", hint="Ask for /v1/search?q=WORDS.")
-    return await services.search(query, _limit(request, default=20))
+    return await services.search(query, _limit(request))
 
 
 async def _photo_by_id(services: Services, request: Request) -> object:
@@ -66,7 +67,7 @@ async def _photo_by_path(services: Services, request: Request) -> object:
 
 
 async def _failed(services: Services, request: Request) -> object:
-    return await services.failed(request.query_params.get("after", ""), _limit(request, default=500))
+    return await services.failed(request.query_params.get("after", ""), _limit(request) or _FAILED_PAGE)
 
 
 async def _retry(services: Services, request: Request) -> object:
@@ -166,10 +167,10 @@ ENDPOINTS: tuple[Endpoint, ...] = (
 )
 
 
-def _limit(request: Request, *, default: int) -> int:
+def _limit(request: Request) -> int | None:
     text = request.query_params.get("limit")
     if text is None:
-        return default
+        return None
     if not (text.isascii() and text.isdigit() and 1 <= int(text) <= _LIMIT_MAX):
         raise RequestError(f"`limit={text}` is no number from 1 to {_LIMIT_MAX}")
     return int(text)

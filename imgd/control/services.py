@@ -34,8 +34,11 @@ class Services(Protocol):
     async def status(self) -> StatusAnswer:
         """Quick at any load: its counts are kept or cached, not counted for the request."""
 
-    async def search(self, query: str, limit: int) -> SearchAnswer:
-        """Raises QueryError when the query cannot be understood."""
+    async def search(self, query: str, limit: int | None) -> SearchAnswer:
+        """The best `limit` hits (`search.limit` of the settings where None).
+
+        Raises QueryError when the query cannot be understood.
+        """
 
     async def show(self, photo: PhotoName) -> PhotoAnswer:
         """Raises PhotoUnknownError."""

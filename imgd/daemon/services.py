@@ -99,7 +99,7 @@ class DaemonServices:
             processes=await asyncio.to_thread(measure_processes, names),
         )
 
-    async def search(self, query: str, limit: int) -> SearchAnswer:
+    async def search(self, query: str, limit: int | None) -> SearchAnswer:
         began = time.perf_counter()
         answer = await self._parts.engine.search(query, limit)
         paths = await asyncio.to_thread(self._read_paths, [hit.photo_id for hit in answer.hits])

@@ -74,7 +74,7 @@ class LibraryServices:
             processes=measure_processes({os.getpid(): "main"}),
         )
 
-    async def search(self, query: str, limit: int) -> SearchAnswer:
+    async def search(self, query: str, limit: int | None) -> SearchAnswer:
         if query.count('"') % 2:
             raise QueryError(
                 "a quote is not closed", column=query.rindex('"'), hint='Write "words" in pairs of quotes.'
