@@ -6,7 +6,7 @@ import os
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -22,8 +22,9 @@ from imgd.watch.filters import FileKind, Filter
 from imgd.watch.ignores import IGNORE_FILE
 from imgd.watch.inbox import Inbox
 from imgd.watch.inotify import Event, EventKind, Inotify, RootEmitter, limit_reason
+from imgd.watch.reconcile import Reconciled, Reconciler
 from imgd.watch.registrar import Registrar
-from imgd.watch.scan import BATCH_FILES, Fault, Scan, ScanBatch
+from imgd.watch.scan import BATCH_FILES, Fault
 from imgd.watch.settle import FilePath, Settled, Settling
 
 _CHECK_S: Final = 5.0
@@ -90,12 +91,14 @@ class RootWatch:
         self._moves: list[tuple[FilePath, FilePath]] = []
         self._gone: set[FilePath] = set()
         self._sidecar_folders: set[bytes] = set()
-        self._to_scan: list[bytes] = []
-        self._scan: Scan | None = None
-        self._batches: Iterator[ScanBatch] = iter(())
-        self._scanned_sidecars: dict[bytes, list[SeenFile]] = {}
-        self._unsettled_in: dict[bytes, int] = {}
-        self._scan_faults: list[Fault] = []
+        self._reconciler = Reconciler(
+            self._registrar,
+            filter_,
+            self._settling,
+            settle_s=settings.settle_s,
+            follow_symlinks=settings.follow_symlinks,
+            is_there=self._is_there,
+        )
         self._faults: tuple[Fault, ...] = ()
         self._watch_faults: dict[bytes, Fault] = {}
         self._held = root.purge_held
@@ -132,7 +135,7 @@ class RootWatch:
 
     @property
     def status(self) -> RootStatus:
-        look, scan = self._look, self._scan
+        look, files_seen = self._look, self._reconciler.files_seen
         faults = [*self._faults, *list(self._watch_faults.values())]
         if self._held:
             faults.append(Fault(b"", _HELD))
@@ -140,8 +143,8 @@ class RootWatch:
             path=self._root.path,
             state=look.state,
             reason=look.reason,
-            scanning=scan is not None,
-            files_seen=scan.files_seen if scan is not None else 0,
+            scanning=files_seen is not None,
+            files_seen=files_seen or 0,
             scanned_at=self._scanned_at,
             faults=tuple(faults),
         )
@@ -167,17 +170,17 @@ class RootWatch:
         self._commit_settled()
         self._sync_sidecars()
         if time.monotonic() >= self._next_rescan:
-            self._plan_scan(b"")
+            self._reconciler.plan(b"")
         self._scan_on()
 
     def _is_at_rest(self) -> bool:
         if self._next_check == 0.0:
             return False
-        waiting = self._scan or self._to_scan or self._moves or self._gone or self._sidecar_folders
+        waiting = self._reconciler.active or self._moves or self._gone or self._sidecar_folders
         return not waiting and not self._settling
 
     def _wait_s(self) -> float:
-        if self._scan or self._to_scan or self._moves or self._gone or self._sidecar_folders:
+        if self._reconciler.active or self._moves or self._gone or self._sidecar_folders:
             return 0.0
         due = min(self._next_check, self._next_rescan, self._settling.next_due or float("inf"))
         return max(0.0, due - time.monotonic())
@@ -186,9 +189,9 @@ class RootWatch:
         """Events may be lost with what failed: a scan finds what they told of."""
         detail = f"{error} {error.advice}" if isinstance(error, ImgdError) else f"{type(error).__name__}: {error}"
         self._faults = (Fault(b"", f"cannot be registered: {detail}"),)
-        self._scan = None
+        self._reconciler.clear()
         self._stopping.wait(_RETRY_S)
-        self._plan_scan(b"")
+        self._reconciler.plan(b"")
 
     # What events say
 
@@ -197,7 +200,7 @@ class RootWatch:
             self._next_check = min(self._next_check, time.monotonic())
             if event.kind is EventKind.LOST:
                 self._watches_lost = True
-                self._plan_scan(b"")
+                self._reconciler.plan(b"")
         elif event.kind is EventKind.UNWATCHED:
             self._watch_faults[event.path] = Fault(event.path, event.reason)
             self._plan_rescan()
@@ -212,8 +215,8 @@ class RootWatch:
             self._settling.move_folder(event.path, event.target)
             if self._filter.reaches(event.path) and self._filter.reaches(event.target):
                 self._registrar.move_folder(event.path, event.target)
-            self._plan_scan(event.target)
-        self._plan_scan(event.path)
+            self._reconciler.plan(event.target)
+        self._reconciler.plan(event.path)
 
     def _note_file(self, event: Event) -> None:
         for changed in {event.path, event.target}:
@@ -255,7 +258,7 @@ class RootWatch:
     def _reread_ignores(self, folder: bytes) -> None:
         self._filter.ignores.load(self._root.path, folder)
         self._extend_watches(folder)
-        self._plan_scan(folder)
+        self._reconciler.plan(folder)
 
     # What is known into the store
 
@@ -307,54 +310,24 @@ class RootWatch:
 
     # Scans
 
-    def _plan_scan(self, start: bytes) -> None:
-        """Scan at and below `start`; one of all the root stands for every other."""
-        if not start:
-            self._to_scan = [b""]
-        elif b"" not in self._to_scan and start not in self._to_scan:
-            self._to_scan.append(start)
-
     def _scan_on(self) -> None:
-        """One batch, so that events get their turn."""
-        if self._scan is None:
-            if not self._to_scan:
-                return
-            if self._watches_lost:
-                self._watches_lost = False
-                self._extend_watches(b"")
-            self._scan = Scan(
-                self._filter, start=self._to_scan.pop(0), follow_symlinks=self._settings.follow_symlinks
-            )
-            self._batches = self._scan.run()
-            self._scanned_sidecars = {}
-            self._unsettled_in = {}
-            self._scan_faults = []
-        batch = next(self._batches, None)
-        if batch is None:
-            self._end_scan(self._scan)
-        else:
-            self._register_batch(batch)
+        if self._watches_lost and self._reconciler.is_starting:
+            self._watches_lost = False
+            self._extend_watches(b"")
+        ended = self._reconciler.step()
+        if ended is not None and not ended.start:
+            self._note_scanned(ended)
 
-    def _register_batch(self, batch: ScanBatch) -> None:
-        expected = dict(batch.finished)
-        for file in self._registrar.register(batch.photos, Priority.SCAN, self._settings.settle_s):
-            self._settling.touch((file.folder, file.name))
-            self._unsettled_in[file.folder] = self._unsettled_in.get(file.folder, 0) + 1
-        for folder in expected:
-            expected[folder] -= self._unsettled_in.pop(folder, 0)
-        for file in batch.sidecars:
-            self._scanned_sidecars.setdefault(file.folder, []).append(file)
-        self._scan_faults += batch.faults
-        self._scan_faults += self._registrar.check_folders(expected)
-        sidecars = {folder: self._scanned_sidecars.pop(folder, []) for folder in batch.finished}
-        self._registrar.sync_sidecars(sidecars, Priority.SCAN)
+    def _is_there(self) -> bool:
+        look = look_at_root(self._root.path, self._registrar.recorded)
+        if look.state is RootState.ONLINE and look.identity == self._look.identity:
+            return True
+        self._next_check = time.monotonic()
+        return False
 
-    def _end_scan(self, scan: Scan) -> None:
-        self._scan_faults += self._registrar.check_tree(scan.start)
-        self._scan = None
-        if scan.start or self._look.filesystem is None:
-            return
+    def _note_scanned(self, ended: Reconciled) -> None:
         filesystem = self._look.filesystem
+        assert filesystem is not None, "the root was there a moment ago"
         now = time.time()
 
         def work(connection: sqlite3.Connection) -> bool:
@@ -363,7 +336,7 @@ class RootWatch:
 
         self._held = self._database.write(work).result()
         self._registrar.recorded = filesystem
-        self._faults = tuple(self._scan_faults)
+        self._faults = ended.faults
         self._scanned_at = now
         self._plan_rescan()
         self._purge()
@@ -416,7 +389,7 @@ class RootWatch:
                 self._emitter = emitter
             except OSError as error:
                 self._watch_faults[b""] = Fault(b"", limit_reason(error))
-        self._plan_scan(b"")
+        self._reconciler.plan(b"")
 
     def _extend_watches(self, folder: bytes) -> None:
         if self._emitter is None:
@@ -436,5 +409,4 @@ class RootWatch:
         self._moves.clear()
         self._gone.clear()
         self._sidecar_folders.clear()
-        self._to_scan.clear()
-        self._scan = None
+        self._reconciler.clear()

@@ -78,12 +78,12 @@ class Scan:
         waiting = [self.start] if self._filter.reaches(self.start) else []
         while waiting:
             folder = waiting.pop()
-            if reason := self._filter.ignores.load(self._filter.root, folder):
-                batch.faults.append(Fault(folder, reason))
             count = 0
             below: list[bytes] = []
             try:
                 with self._open(folder) as entries:
+                    if reason := self._filter.ignores.load(self._filter.root, folder):
+                        batch.faults.append(Fault(folder, reason))
                     while chunk := list(itertools.islice(entries, _CHUNK_ENTRIES)):
                         count += self._take(batch, folder, chunk, below)
                         if len(batch.photos) + len(batch.sidecars) >= BATCH_FILES or time.monotonic() > deadline:
