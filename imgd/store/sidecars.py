@@ -91,6 +91,7 @@ def commit_sidecars(
         "priority": int(priority),
         "change_seq": next_change_seq(connection),
     }
+    connection.execute(_SQL["carry_findings"], parameters)
     connection.execute(_SQL["revise"], parameters)
     connection.execute(_SQL["owe"], parameters)
 
