@@ -21,6 +21,13 @@ ON CONFLICT (photo_id, name) DO UPDATE SET size = excluded.size, mtime_ns = excl
 -- name: remove
 DELETE FROM sidecars WHERE photo_id = ? AND name = ?;
 
+-- What does not read sidecars is as true of the new revision as it was of the old one.
+-- name: carry_findings
+UPDATE findings SET revision = revision + 1
+WHERE photo_id IN (SELECT value FROM json_each(:photos))
+  AND analyzer_id NOT IN (SELECT value FROM json_each(:analyzers))
+  AND revision = (SELECT photos.revision FROM photos WHERE photos.id = findings.photo_id);
+
 -- name: revise
 UPDATE photos SET revision = revision + 1, change_seq = :change_seq
 WHERE id IN (SELECT value FROM json_each(:photos));

@@ -1,0 +1,102 @@
+"""Each photo is opened exactly once in its first analysis, whatever its format: the kernel counts."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import shutil
+import struct
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from daemon_process import Daemon, daemon
+from sample_photos import CORPUS, copy_shipped, make_photo, make_sidecar
+
+_IN_OPEN, _IN_ISDIR, _IN_Q_OVERFLOW = 0x20, 0x40000000, 0x4000
+_EVENT = struct.Struct("iIII")
+_GENERATED = ("jpg", "png", "webp", "tif", "gif", "bmp", "heic", "avif", "jxl", "jp2")
+_LONG_AGO = 1_600_000_000
+
+
+class OpenCounter:
+    """Counts IN_OPEN of every file below `root`, folders left out."""
+
+    def __init__(self, root: Path) -> None:
+        libc = ctypes.CDLL(None, use_errno=True)
+        self._fd = libc.inotify_init1(os.O_NONBLOCK | os.O_CLOEXEC)
+        assert self._fd >= 0
+        self._folders: dict[int, bytes] = {}
+        for folder, _, _ in os.walk(os.fsencode(root)):
+            watch = libc.inotify_add_watch(self._fd, folder, _IN_OPEN)
+            assert watch >= 0, os.strerror(ctypes.get_errno())
+            self._folders[watch] = folder
+
+    def take(self) -> Counter[str]:
+        """Path -> how often it was opened so far; ends the counting."""
+        opens: Counter[str] = Counter()
+        while data := self._read():
+            offset = 0
+            while offset < len(data):
+                watch, mask, _cookie, length = _EVENT.unpack_from(data, offset)
+                name = data[offset + _EVENT.size : offset + _EVENT.size + length].rstrip(b"\0")
+                offset += _EVENT.size + length
+                assert not mask & _IN_Q_OVERFLOW
+                if not mask & _IN_ISDIR:
+                    opens[os.fsdecode(os.path.join(self._folders[watch], name))] += 1
+        os.close(self._fd)
+        return opens
+
+    def _read(self) -> bytes:
+        try:
+            return os.read(self._fd, 1 << 16)
+        except BlockingIOError:
+            return b""
+
+
+def age(root: Path) -> None:
+    """Make every file old: one that was written just now and looks cut is tried again on purpose."""
+    for path in root.rglob("*"):
+        if path.is_file():
+            os.utime(path, (_LONG_AGO, _LONG_AGO))
+
+
+def count_opens(library: Daemon, timeout_s: float) -> tuple[Counter[str], list[str]]:
+    """Opens by path, and the paths of all photos known after the first analysis."""
+    age(library.root)
+    counter = OpenCounter(library.root)
+    library.start()
+    library.wait(timeout_s)
+    opens = counter.take()
+    known = library.rows(
+        "SELECT folders.path, photos.name FROM photos JOIN folders ON folders.id = folder_id ORDER BY photos.id"
+    )
+    root = os.fsencode(library.root)
+    return opens, [os.fsdecode(os.path.join(root, folder, name)) for folder, name in known]
+
+
+def test_a_first_analysis_opens_each_photo_of_every_format_once() -> None:
+    with daemon() as library:
+        for number, extension in enumerate(_GENERATED):
+            make_photo(library.root / extension / f"generated.{extension}", number, size=(1600, 1200))
+        for name in ("chelsea.png", "rocket.jpg", "hubble_deep_field.jpg", "multipage.tif"):
+            copy_shipped(name, library.root)
+        sidecar = make_sidecar(library.root / "rocket.xmp", "launch")
+        opens, photos = count_opens(library, 60)
+        assert len(photos) == len(_GENERATED) + 4
+        assert library.failed() == {}
+        assert opens == Counter([*photos, str(sidecar)])
+        assert library.found("launch") == ["rocket.jpg"]
+
+
+@pytest.mark.skipif(not CORPUS.is_dir(), reason="the corpus is not here")
+def test_a_first_analysis_opens_each_photo_of_the_corpus_once() -> None:
+    with daemon() as library:
+        for folder in ("01_exif", "02_raw", "03_formats"):
+            shutil.copytree(CORPUS / folder, library.root / folder, copy_function=shutil.copyfile)
+        opens, photos = count_opens(library, 180)
+        assert len(photos) > 200
+        sidecars = {path for path in opens if path.lower().endswith(".xmp")}
+        assert {path: opens[path] for path in photos if opens[path] != 1} == {}
+        assert {path: opens[path] for path in sidecars if opens[path] != 1} == {}
+        assert set(opens) - set(photos) - sidecars == set()
