@@ -26,6 +26,7 @@ TAIL_LIMIT = 50_000
 _CHUNK = 8192
 _TRAINING_SAMPLE = 20_000
 _THREADS = min(4, os.cpu_count() or 1)
+_LARGE_VALUES = 64 << 20  # below it one thread is quick, and several only wait for each other on a busy machine
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +142,8 @@ class SpaceIndex:
         ids, similarities = tail.search(queries, k, removed)
         if built.count:
             # The setting is the calling thread's own, so it is made here and not once at the start.
-            faiss.omp_set_num_threads(_THREADS)
+            is_large = built.count * self.space.dimensions > _LARGE_VALUES
+            faiss.omp_set_num_threads(_THREADS if is_large else 1)
             found = built.index.search(queries, min(k, built.count), params=_without(removed))
             ids, similarities = np.hstack([ids, found[1]]), np.hstack([similarities, found[0]])
         return [_best(*row, k) for row in zip(ids, similarities, strict=True)]

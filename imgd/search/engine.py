@@ -101,6 +101,12 @@ class SearchEngine:
         hits = await asyncio.to_thread(self._hits, ranked, terms, limit or self._settings.limit)
         return SearchAnswer(query, hits, ranked.found, tuple(notes))
 
+    async def warm(self) -> None:
+        """Prepare the picture search, so that the first query does not wait for it; without models, nothing."""
+        await asyncio.gather(
+            *(self._pictures.warm(each) for each in self._pictures.spaces()), return_exceptions=True
+        )
+
     def _find_words(self, terms: Terms, notes: list[str]) -> Worded:
         try:
             found = self._wording.find(terms)

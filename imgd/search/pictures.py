@@ -62,6 +62,14 @@ class PictureSearch:
     def spaces(self) -> Sequence[str]:
         return self._encoders.spaces()
 
+    async def warm(self, space: str) -> None:
+        """Encode what every search in `space` needs.
+
+        Raises:
+            ImgdError: as `Encoders.encode`.
+        """
+        await self._background(space)
+
     async def find(self, space: str, terms: Terms) -> Alike | None:
         """What looks like `terms` in `space`; None when the library has no vectors there.
 

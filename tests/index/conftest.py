@@ -115,8 +115,8 @@ class Library:
             connection.execute("INSERT INTO texts VALUES (?, 1, ?, ?, ?)", (photo_id, ordinal, kind, text))
         for ordinal, (kind, label) in enumerate(said.get("regions", ())):
             connection.execute(
-                "INSERT INTO regions (photo_id, analyzer_id, ordinal, kind, label, score, box_left, box_top, box_width,"
-                " box_height) VALUES (?, 1, ?, ?, ?, 0.9, 0, 0, 1, 1)",
+                "INSERT INTO regions (photo_id, analyzer_id, ordinal, kind, label, score, box_left, box_top,"
+                " box_width, box_height) VALUES (?, 1, ?, ?, ?, 0.9, 0, 0, 1, 1)",
                 (photo_id, ordinal, kind, label),
             )
         for space, values in dict(said.get("vectors", {})).items():

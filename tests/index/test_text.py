@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import random
 import sqlite3
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -215,7 +217,7 @@ def test_any_sequence_of_changes_ends_in_documents_that_agree_with_the_library(l
         truth = {
             row[0]
             for row in library.ask(
-                "SELECT photos.id FROM photos JOIN tags ON photo_id = photos.id JOIN labels ON labels.id = label_id"
+                "SELECT photos.id FROM photos JOIN tags ON photo_id = photos.id JOIN labels ON label_id=labels.id"
                 " WHERE label = ? AND state = 'present'",
                 word,
             )
@@ -233,3 +235,40 @@ def test_twenty_thousand_photos_are_taken_in_by_chunks(library, index, capsys):
         print(f"\n20,000 documents; longest write transaction {index.longest_write_s * 1000:.1f} ms")
     assert Words(index).count("bulk") == 20_000
     index.check()
+
+
+_REFRESH = """
+import sys
+from pathlib import Path
+from imgd.index.text import TextIndex
+from imgd.store.database import Database
+from imgd.store.migrate import migrations
+
+def tell():
+    print("chunk", flush=True)
+    return False
+
+TextIndex(Path(sys.argv[2])).refresh(Database(Path(sys.argv[1]), migrations()), tell)
+"""
+
+
+@pytest.mark.parametrize("exists", [True, False])
+def test_a_process_killed_in_the_middle_of_a_refresh_loses_nothing(library, tmp_path, exists):
+    path = tmp_path / "text.db"
+    if exists:
+        index = TextIndex(path)
+        index.refresh(library.database)
+        index.close()
+    photos = library.add_many([f"{n}.jpg" for n in range(20_000)], tags={"bulk": 1.0})
+    command = [sys.executable, "-c", _REFRESH, str(library.database.path), str(path)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        for _ in range(4):
+            assert process.stdout.readline() == "chunk\n"
+        process.kill()
+    again = TextIndex(path)
+    again.check()
+    again.refresh(library.database)
+    assert find(again, "bulk") == set(photos)
+    again.check()
+    again.close()

@@ -1,4 +1,4 @@
-"""The vector index of a space: what was committed is found, what was removed is not, whatever happened to the file."""
+"""The vector index of a space: what was committed is found, what was removed is not, whatever befell the file."""
 
 from __future__ import annotations
 

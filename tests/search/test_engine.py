@@ -155,3 +155,15 @@ def test_any_text_is_answered_or_refused_as_a_query(animals, query):
     except QueryError:
         return
     assert all(0 <= hit.score <= 1 for hit in answer.hits)
+
+
+def test_a_warm_engine_encodes_nothing_but_the_query(animals):
+    asyncio.run(animals.engine.warm())
+    before = len(animals.encoders.texts)
+    animals.search("cat")
+    assert animals.encoders.texts[before:] == ["cat"]
+
+
+def test_warming_without_a_model_is_no_error(animals):
+    animals.encoders.missing = True
+    asyncio.run(animals.engine.warm())
