@@ -17,7 +17,8 @@ import numpy.typing as npt
 from imgd.index.vectors import SpaceIndex
 
 OUTSTANDING = 2.9
-"""Fitted on half of the queries (captions of photos that are there; things that are not), judged on the other."""
+"""Chosen on 275 captions of 211 photos and 45 things that none of them shows, of 2.7, 2.9 and 3.1: most of the
+latter find nothing, while recall@5 of the captions falls by 0.015. Each half of them alone chooses the same."""
 
 BELOW_BEST = 2.0
 """How many scatters below the best photo another one of the same query may lie. A long sentence is like no photo
