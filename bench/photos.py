@@ -1,0 +1,69 @@
+"""The photos that benchmarks run on: the corpus beside the checkout where there is one, and generated ones."""
+
+from __future__ import annotations
+
+import io
+import shutil
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+CORPUS = Path(__file__).resolve().parents[2] / "shared" / "corpus"
+RAW_SUFFIXES = (".cr2", ".crw", ".nef", ".dng", ".raf", ".gpr", ".raw")
+_LARGE = (6000, 4000)
+
+
+def ordinary_photos(count: int) -> list[Path]:
+    """Up to `count` ordinary photos of the corpus (none where it is absent), always the same."""
+    folders = ("05_semantic", "01_exif/cameras", "01_exif/gps", "06_faces", "08_quality")
+    found = [
+        path
+        for folder in folders
+        for path in sorted((CORPUS / folder).rglob("*"))
+        if path.suffix.lower() in (".jpg", ".jpeg", ".png", ".bmp")
+    ]
+    return found[:count]
+
+
+def raw_photos() -> list[Path]:
+    """The corpus's RAWs that hold a picture."""
+    return sorted(path for path in (CORPUS / "02_raw").glob("*") if path.suffix.lower() in RAW_SUFFIXES)
+
+
+def make_large_jpegs(folder: Path, count: int, seed: int = 24) -> list[Path]:
+    """`count` JPEGs of 24 megapixels: smooth shapes with fine detail and sensor noise, with EXIF."""
+    folder.mkdir(parents=True, exist_ok=True)
+    random = np.random.default_rng(seed)
+    template = _camera_exif()
+    paths = []
+    for number in range(count):
+        coarse = random.integers(0, 256, (16, 24, 3), dtype=np.uint8)
+        image = Image.fromarray(coarse).resize(_LARGE, Image.Resampling.BICUBIC)
+        grain = random.integers(-12, 13, (500, 500, 1), dtype=np.int16)
+        tiles = np.tile(grain, (_LARGE[1] // 500, _LARGE[0] // 500, 1))
+        pixels = np.clip(np.asarray(image, dtype=np.int16) + tiles, 0, 255).astype(np.uint8)
+        path = folder / f"large_{number:03}.jpg"
+        Image.fromarray(pixels).save(path, quality=90, exif=template)
+        paths.append(path)
+    return paths
+
+
+def lay_out(photos: list[Path], folder: Path) -> Path:
+    """Copies of `photos` in one folder, under names of their own."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for number, photo in enumerate(photos):
+        shutil.copy2(photo, folder / f"{number:05}_{photo.name}")
+    return folder
+
+
+def _camera_exif() -> bytes:
+    exif = Image.Exif()
+    exif[271], exif[272] = "Canon", "Canon EOS R6"
+    exif[306] = "2023:07:14 10:11:12"
+    details = exif.get_ifd(0x8769)
+    details[0x829A], details[0x829D], details[0x8827], details[0x920A] = 1 / 250, 4.0, 400, 50.0
+    details[0x9003] = "2023:07:14 10:11:12"
+    buffer = io.BytesIO()
+    buffer.write(exif.tobytes())
+    return buffer.getvalue()
