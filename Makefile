@@ -65,10 +65,11 @@ bench: setup
 	done; \
 	if [ -n "$$failed" ]; then echo "without a result:$$failed" >&2; fi
 
-# uv is a tool here, in an environment of its own; neither imgd nor its tests need it.
+# uv is a tool here, in an environment of its own; neither imgd nor its tests need it. It overlooks that
+# backports.strenum 1.3 is not for Python 3.11 and later, which pip does not.
 constraints:
 	@test -x .cache/uv/bin/uv || { $(PYTHON) -m venv .cache/uv && .cache/uv/bin/python -m pip install --quiet uv; }
-	@printf '%s\n' pip '-e .[demo]' $(PLUGINS:%='-e %') | .cache/uv/bin/uv pip compile - --upgrade \
+	@printf '%s\n' pip 'backports.strenum<1.3' '-e .[demo]' $(PLUGINS:%='-e %') | .cache/uv/bin/uv pip compile - --upgrade \
 		--universal --python-version 3.11 --group pyproject.toml:dev --no-header --no-annotate \
 		--no-emit-package imgd $(PLUGINS:plugins/%=--no-emit-package %) --quiet -o .cache/resolved.txt
 	@{ echo "# The versions that imgd is tested with. Made by: make constraints"; cat .cache/resolved.txt; } > constraints.txt
