@@ -1,4 +1,4 @@
-"""What imgd's pipeline costs above the floor: metadata + preview + technical, from owed jobs to committed findings.
+"""What imgd's pipeline costs above the floor: metadata + preview + technical, owed jobs to committed findings.
 
     bench/pipeline.py [--photos 300] [--large 60] [--rounds 3] [--processes N]
 
@@ -140,7 +140,7 @@ def _activate(database: Database, settings: Settings) -> list[ActiveAnalyzer]:
 
 
 async def _finished(pipeline: Pipeline) -> None:
-    while pipeline.busy:
+    while pipeline.busy:  # noqa: ASYNC110 - as a client that asks would
         await asyncio.sleep(0.01)
 
 

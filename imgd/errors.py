@@ -109,7 +109,7 @@ class RequestError(ImgdError):
 class PhotoUnknownError(RequestError):
     """imgd knows no such photo."""
 
-    hint = "Name it by its id or path as `imgctl search` prints them; a new file is known after its folder was scanned."
+    hint = "Name it by id or path as `imgctl search` prints them; a new file is known once its folder was scanned."
 
 
 class PluginError(ImgdError):

@@ -30,6 +30,7 @@ def _plugin_commands() -> Iterable[click.Command]:
         "wait": "imgd.cli.wait:wait",
         "failed": "imgd.cli.queue:failed",
         "retry": "imgd.cli.queue:retry",
+        "confirm": "imgd.cli.queue:confirm",
         "rescan": "imgd.cli.queue:rescan",
         "pause": "imgd.cli.queue:pause",
         "resume": "imgd.cli.queue:resume",

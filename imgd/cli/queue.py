@@ -1,4 +1,4 @@
-"""What concerns the queue: `failed`, `retry`, `rescan`, `pause`, `resume`."""
+"""What concerns the queue: `failed`, `retry`, `rescan`, `confirm`, `pause`, `resume`."""
 
 from __future__ import annotations
 
@@ -79,6 +79,25 @@ def rescan(session: Session, root: str | None) -> None:
         click.echo(
             f"Scanning {count} {'root' if count == 1 else 'roots'}; `imgctl wait` returns when all is done."
         )
+
+
+@click.command
+@click.argument("root")
+@json_option
+@pass_session
+def confirm(session: Session, root: str) -> None:
+    """Say that photos missing from ROOT are meant to be gone.
+
+    When more than half of a root goes missing at once, imgd takes it for a fault and forgets nothing until the
+    photos are back or this command says otherwise.
+    """
+    from imgd.control.protocol import CountAnswer
+
+    count = session.client().confirm(os.path.abspath(root))
+    if session.json:
+        write_json(CountAnswer(count))
+    else:
+        click.echo("Confirmed; what is missing is forgotten after the grace period (`watch.grace_days`).")
 
 
 @click.command

@@ -67,6 +67,9 @@ class ControlClient:
     def retry(self, request: protocol.RetryRequest) -> int:
         return self._post("/v1/retry", request, protocol.CountAnswer).count
 
+    def confirm(self, root: str) -> int:
+        return self._post("/v1/confirm", protocol.ConfirmRequest(root), protocol.CountAnswer).count
+
     def rescan(self, root: str | None) -> int:
         return self._post("/v1/rescan", protocol.RescanRequest(root), protocol.CountAnswer).count
 

@@ -258,6 +258,12 @@ class RescanRequest(msgspec.Struct, frozen=True):
     root: str | None = None
 
 
+class ConfirmRequest(msgspec.Struct, frozen=True):
+    """What is missing from `root` is meant to be gone, though so much went missing at once."""
+
+    root: str
+
+
 class WaitRequest(msgspec.Struct, frozen=True):
     timeout_s: float = 60.0
 

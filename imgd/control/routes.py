@@ -74,6 +74,10 @@ async def _retry(services: Services, request: Request) -> object:
     return await services.retry(await _body(request, protocol.RetryRequest))
 
 
+async def _confirm(services: Services, request: Request) -> object:
+    return await services.confirm(await _body(request, protocol.ConfirmRequest))
+
+
 async def _rescan(services: Services, request: Request) -> object:
     return await services.rescan(await _body(request, protocol.RescanRequest))
 
@@ -152,6 +156,14 @@ ENDPOINTS: tuple[Endpoint, ...] = (
         protocol.CountAnswer,
         "Walk roots again",
         request=protocol.RescanRequest,
+    ),
+    Endpoint(
+        "POST",
+        "/v1/confirm",
+        _confirm,
+        protocol.CountAnswer,
+        "Let what is missing from a root be forgotten",
+        request=protocol.ConfirmRequest,
     ),
     Endpoint(
         "POST",

@@ -7,6 +7,7 @@ from typing import Protocol
 
 from imgd.control.protocol import (
     AnalyzersAnswer,
+    ConfirmRequest,
     CountAnswer,
     FailedAnswer,
     PhotoAnswer,
@@ -48,6 +49,9 @@ class Services(Protocol):
 
     async def retry(self, request: RetryRequest) -> CountAnswer:
         """Raises RequestError when no analyzer has the name."""
+
+    async def confirm(self, request: ConfirmRequest) -> CountAnswer:
+        """Let what is missing from a root be forgotten after the grace period. Raises RequestError as `rescan`."""
 
     async def rescan(self, request: RescanRequest) -> CountAnswer:
         """Raises RequestError when no root has the path."""

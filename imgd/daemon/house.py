@@ -209,12 +209,11 @@ class House:
             await asyncio.sleep(every_s)
 
     async def _warm(self) -> None:
-        """Load the query encoders before the first search."""
-        for space in self.encoders.spaces():
-            try:
-                await self.encoders.encode(space, ["photo"])
-            except ImgdError as error:
-                log.info("the encoder of %s is not warm: %s", space, error)
+        """Load the query encoders and calibrate before the first search."""
+        try:
+            await self.engine.warm()
+        except ImgdError as error:
+            log.info("searches are not warm: %s", error)
 
 
 def _adopt(connection: sqlite3.Connection, photo_ids: Sequence[int]) -> None:

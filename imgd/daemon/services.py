@@ -16,6 +16,7 @@ from imgd.control.paths import path_bytes, path_exact, path_text
 from imgd.control.protocol import (
     AnalyzerAnswer,
     AnalyzersAnswer,
+    ConfirmRequest,
     CountAnswer,
     FailedAnswer,
     Fault,
@@ -141,13 +142,21 @@ class DaemonServices:
         return CountAnswer(count)
 
     async def rescan(self, request: RescanRequest) -> CountAnswer:
-        root = path_bytes(request.root, "") if request.root is not None else None
-        known = [each.path for each in self._parts.watcher.roots()]
-        if root is not None and root not in known:
-            listed = ", ".join(path_text(each) for each in known) or "none"
-            raise RequestError(f"{request.root} is not a root", hint=f"The roots are: {listed}.")
+        root = None if request.root is None else self._root(request.root)
         await asyncio.to_thread(self._parts.watcher.rescan, root)
-        return CountAnswer(len(known) if root is None else 1)
+        return CountAnswer(len(self._parts.watcher.roots()) if root is None else 1)
+
+    async def confirm(self, request: ConfirmRequest) -> CountAnswer:
+        await asyncio.to_thread(self._parts.watcher.confirm, self._root(request.root))
+        return CountAnswer(1)
+
+    def _root(self, named: str) -> bytes:
+        root = path_bytes(named, "")
+        known = [each.path for each in self._parts.watcher.roots()]
+        if root not in known:
+            listed = ", ".join(path_text(each) for each in known) or "none"
+            raise RequestError(f"{named} is not a root", hint=f"The roots are: {listed}.")
+        return root
 
     async def analyzers(self) -> AnalyzersAnswer:
         parts = self._parts

@@ -164,6 +164,9 @@ def test_retry_names_photos_an_analyzer_or_all(running, imgctl):
 def test_rescan_pause_resume_and_analyzers_answer(running, imgctl):
     assert imgctl("rescan", "/photos").returncode == 0
     assert running.services.rescans == ["/photos"]
+    assert imgctl("confirm", "/photos").returncode == 0
+    assert running.services.confirmed == ["/photos"]
+    assert imgctl("confirm", "/elsewhere").returncode != 0
     assert imgctl("pause").stdout == "paused\n"
     assert imgctl("resume").stdout == "running\n"
     lines = imgctl("analyzers").stdout.splitlines()

@@ -15,6 +15,7 @@ from imgd.control.memory import measure_processes
 from imgd.control.protocol import (
     AnalyzerAnswer,
     AnalyzersAnswer,
+    ConfirmRequest,
     CountAnswer,
     FailedAnswer,
     Fault,
@@ -54,6 +55,7 @@ class LibraryServices:
         self.work_done = asyncio.Event()
         self.state = "running"
         self.rescans: list[str | None] = []
+        self.confirmed: list[str] = []
         self.refreshes = 0
 
     async def status(self) -> StatusAnswer:
@@ -105,6 +107,12 @@ class LibraryServices:
         if request.root not in (None, "/photos"):
             raise RequestError(f"{request.root} is no root")
         self.rescans.append(request.root)
+        return CountAnswer(1)
+
+    async def confirm(self, request: ConfirmRequest) -> CountAnswer:
+        if request.root != "/photos":
+            raise RequestError(f"{request.root} is no root")
+        self.confirmed.append(request.root)
         return CountAnswer(1)
 
     async def analyzers(self) -> AnalyzersAnswer:

@@ -95,7 +95,7 @@ def test_a_broken_image_fails_with_its_reason_and_still_gives_what_needs_no_pixe
         ("Refuse", "not my kind"),
     ],
 )
-def test_a_bad_analyzer_costs_only_its_own_finding_of_the_bad_photo(library: Library, kind: str, reason: str) -> None:
+def test_a_bad_analyzer_costs_only_its_finding_of_the_bad_photo(library: Library, kind: str, reason: str) -> None:
     import toy_analyzers
 
     bad = getattr(toy_analyzers, kind)
@@ -176,7 +176,7 @@ def test_no_process_is_left_behind(library: Library) -> None:
     pids: list[int] = []
 
     async def note(pipeline: Pipeline, starter: ChildStarter) -> None:
-        while pipeline.busy:
+        while pipeline.busy:  # noqa: ASYNC110
             await asyncio.sleep(0.02)
         pids.extend(starter.pids)
 

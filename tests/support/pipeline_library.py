@@ -26,9 +26,10 @@ from imgd.store.database import Database
 from imgd.store.findings import Committed
 from imgd.store.migrate import migrations
 
-def write_photo(path: Path, size: tuple[int, int] = (640, 480), colour: tuple[int, int, int] = (200, 30, 30)) -> Path:
+
+def write_photo(path: Path, size: tuple[int, int] = (640, 480)) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
-    Image.new("RGB", size, colour).save(path)
+    Image.new("RGB", size, (200, 30, 30)).save(path)
     return path
 
 
@@ -49,16 +50,19 @@ class Library:
                 "INSERT OR IGNORE INTO roots (id, path, display_path) VALUES (1, ?, ?)",
                 (os.fsencode(self.root), str(self.root)),
             )
-            connection.execute("INSERT OR IGNORE INTO folders (id, root_id, path, display_path) VALUES (1, 1, x'', '')")
+            connection.execute(
+                "INSERT OR IGNORE INTO folders (id, root_id, path, display_path) VALUES (1, 1, x'', '')"
+            )
             for path in paths:
                 status = path.stat()
-                row = (os.fsencode(path.name), path.name, status.st_size, status.st_mtime_ns, status.st_dev, status.st_ino)
+                row = (os.fsencode(path.name), path.name, status.st_size, status.st_mtime_ns, status.st_dev)
                 connection.execute(
-                    "INSERT INTO photos (folder_id, name, display_name, size, mtime_ns, device, inode, added_at, change_seq)"
+                    "INSERT INTO photos"
+                    " (folder_id, name, display_name, size, mtime_ns, device, inode, added_at, change_seq)"
                     " VALUES (1, ?, ?, ?, ?, ?, ?, 0, 0)"
                     " ON CONFLICT DO UPDATE SET size = excluded.size, mtime_ns = excluded.mtime_ns,"
                     " revision = revision + 1",
-                    row,
+                    (*row, status.st_ino),
                 )
                 connection.execute(
                     "INSERT OR REPLACE INTO jobs (photo_id, analyzer_id, priority)"
@@ -157,7 +161,9 @@ async def analyze_all(
     """Run a pipeline until it has nothing in flight and the queue is read to its end."""
     starter = ChildStarter()
     heard = Heard()
-    pipeline = Pipeline(library.database, starter, library.settings, active, formats=(), listener=heard, workers=workers)
+    pipeline = Pipeline(
+        library.database, starter, library.settings, active, formats=(), listener=heard, workers=workers
+    )
     heard.pipeline = pipeline
     pipeline.start()
     try:

@@ -6,6 +6,7 @@ import os
 import signal
 import time
 from collections.abc import Sequence
+from typing import ClassVar
 
 import numpy as np
 
@@ -18,7 +19,7 @@ class Shape(Analyzer[None]):
     name = "shape"
     version = "1"
     needs = Needs(edge=200)
-    facts = {"pixels_wide": int, "pixels_high": int}
+    facts: ClassVar = {"pixels_wide": int, "pixels_high": int}
 
     def analyze(self, photos: Sequence[PhotoInput]) -> list[Finding]:
         return [
@@ -64,7 +65,7 @@ class Lane(Analyzer[None]):
                 facts={
                     "pixels": list(photo.image.shape),
                     "batch": len(photos),
-                    "shape_said": photo.findings["shape"].facts["pixels_wide"] if "shape" in photo.findings else None,
+                    "shape_said": photo.findings["shape"].facts["pixels_wide"] if photo.findings else None,
                     "pid": os.getpid(),
                 },
                 tags=[Tag("toy", 0.5)],
