@@ -35,7 +35,7 @@ $(STAMP): pyproject.toml constraints.txt $(PLUGINS:%=%/pyproject.toml)
 	fi
 	@echo "Installing imgd, its plugins and the tools of its tests into .venv (a few minutes the first time)"
 	@$(BIN)/python -m pip install --quiet -c constraints.txt pip
-	@$(BIN)/python -m pip install --quiet -c constraints.txt --group dev -e '.[demo]' $(PLUGINS:%=-e %)
+	@PYTHONWARNINGS=ignore $(BIN)/python -m pip install --quiet -c constraints.txt --group dev -e '.[demo]' $(PLUGINS:%=-e %)
 	@touch $@
 
 demo: setup
