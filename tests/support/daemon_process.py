@@ -27,6 +27,7 @@ T = TypeVar("T")
 
 _START_S = 60.0
 _STOP_S = 40.0
+_LEAVE_S = 10.0
 _POLL_S = 0.05
 _MARK = "DAEMON_PROCESS_MARK"
 _KEPT_VARIABLES = ("PATH", "LANG", "LC_ALL", "TMPDIR", "LD_LIBRARY_PATH", "VIRTUAL_ENV")
@@ -81,6 +82,7 @@ class Daemon:
         self.base = base
         self.root = base / "photos"
         self.state_dir = base / "state"
+        self.database = self.state_dir / "library.db"
         self.cache_dir = base / "cache"
         self.socket = base / "s" / "imgd.sock"
         self.config = base / "imgd.toml"
@@ -211,6 +213,13 @@ class Daemon:
                     found.append(int(entry.name))
         return found
 
+    def processes_left(self) -> list[int]:
+        """What is still there of a daemon that has ended, after a moment's patience."""
+        deadline = time.monotonic() + _LEAVE_S
+        while (left := self.processes()) and time.monotonic() < deadline:
+            time.sleep(_POLL_S)
+        return left
+
     # ------------------------------------------------------------------ asking it
 
     def run(self, module: str, *arguments: str, timeout_s: float = 120.0) -> Answer:
@@ -270,7 +279,7 @@ class Daemon:
 
     def rows(self, query: str, *parameters: object) -> list[tuple[Any, ...]]:
         """Read the library database beside the daemon."""
-        connection = sqlite3.connect(f"file:{self.state_dir / 'library.db'}?mode=ro", uri=True, timeout=30)
+        connection = sqlite3.connect(f"file:{self.database}?mode=ro", uri=True, timeout=30)
         try:
             return connection.execute(query, parameters).fetchall()
         finally:
@@ -279,9 +288,10 @@ class Daemon:
     def until(self, condition: Callable[[], T], *, timeout_s: float = 30.0) -> T:
         """Ask until `condition` is truthy; its value."""
         deadline = time.monotonic() + timeout_s
+        was_alive = self.alive
         while not (value := condition()):
             assert time.monotonic() < deadline, f"it did not come about in {timeout_s:g} s\n{self.said}"
-            assert self.process is None or self.alive, f"the daemon ended\n{self.said}"
+            assert self.alive or not was_alive, f"the daemon ended\n{self.said}"
             time.sleep(_POLL_S)
         return value
 
@@ -307,7 +317,7 @@ def daemon(**options: Any) -> Iterator[Daemon]:
     finally:
         if owned.alive:
             owned.stop()
-        left = owned.processes()
+        left = owned.processes_left()
         for pid in left:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
