@@ -75,6 +75,11 @@ class Committer:
         if len(self._waiting) >= self._photos:
             self._full.set()
 
+    def flush(self) -> None:
+        """Commit without waiting for more: nothing more is on its way."""
+        if self._waiting:
+            self._full.set()
+
     async def _run(self) -> None:
         while True:
             await self._changed.wait()

@@ -386,6 +386,8 @@ class Pipeline:
             flight.slot = -1
         if not flight.uncommitted:
             self._flights.pop(flight.plan.photo.photo_id, None)
+        if not self._claimed and self._committer.backlog >= len(self._flights):
+            self._committer.flush()
         self._wake.set()
 
     def _after_commit(self, committed: Committed) -> None:
