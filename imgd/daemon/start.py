@@ -6,18 +6,16 @@ import asyncio
 import logging
 import os
 import signal
-import sys
 from pathlib import Path
 
 from imgd import config
 from imgd.analyzers import plugin as built_in
 from imgd.config import Settings
 from imgd.daemon.house import House
+from imgd.daemon.journal import make_log_handler
 from imgd.plugins import PluginRegistry, build_plugin_manager, plugin_selection
 
 DEFAULT_PLUGINS: tuple[object, ...] = (built_in,)
-
-_LOG_FORMAT = "%(levelname)s %(name)s: %(message)s"
 
 
 def build_registry() -> PluginRegistry:
@@ -45,7 +43,7 @@ def run(settings: Settings, registry: PluginRegistry) -> int:
     Raises:
         ImgdError: when the daemon cannot start.
     """
-    logging.basicConfig(stream=sys.stderr, level=settings.log.level.upper(), format=_LOG_FORMAT)
+    logging.basicConfig(level=settings.log.level.upper(), handlers=[make_log_handler()])
     os.umask(0o077)  # everything that imgd writes is for its owner alone
     return asyncio.run(_serve(settings, registry))
 
