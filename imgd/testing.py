@@ -3,7 +3,7 @@
 from imgd.testing import check_analyzer
 
 def test_it_keeps_the_contract():
-    check_analyzer(Brightness)
+    check_analyzer(Lightness)
 """
 
 from __future__ import annotations

@@ -135,3 +135,12 @@ def test_a_plugin_imports_only_imgd_itself_and_its_own_dependencies(plugin: Path
             else:
                 owners = {each.lower().replace("_", "-") for each in homes.get(top, [top])}
                 assert owners & wanted, f"{path} imports {top}, which {plugin.name} does not depend on"
+
+
+def test_the_documents_show_the_same_floors() -> None:
+    text = (REPOSITORY / "docs" / "architecture.md").read_text()
+    shown = {
+        int(floor): set(re.findall(r"`(\w+)`", parts))
+        for floor, parts in re.findall(r"^\| (\d) \| (.+?) \|", text, re.MULTILINE)
+    }
+    assert shown == {number: set().union(*floor) for number, floor in enumerate(FLOORS, start=1)}

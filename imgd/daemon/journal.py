@@ -11,8 +11,11 @@ _FORMAT = "%(levelname)s %(name)s: %(message)s"
 
 
 def make_log_handler(environment: Mapping[str, str] = os.environ) -> logging.Handler:
-    """A handler for the root logger. The journal is used where standard error is connected to it and systemd-python
-    is installed: a record then has its level, module and line as fields."""
+    """A handler for the root logger.
+
+    The journal is used where standard error is connected to it and systemd-python is installed: a record then has
+    its level, module and line as fields.
+    """
     if is_journal(environment.get("JOURNAL_STREAM", "")):
         try:
             from systemd.journal import JournalHandler
