@@ -25,7 +25,7 @@ PHOTOS = (
 )
 """The photographs among the data files of scikit-image's wheel."""
 
-SEARCHES = ("cat", "kitten", "a cup of coffee", "spaceship", "motorbike", "tripod", "submarine")
+SEARCHES = ("cat", "kitten", "a cup of coffee", "rocket launch", "motorbike", "tripod", "submarine")
 """By tag, by meaning, by both and by file name; the last one is of nothing that these photos show."""
 
 _NOWHERE = "submarine"
