@@ -25,6 +25,10 @@ import tomli_w
 
 T = TypeVar("T")
 
+_CAPABILITIES = "-dac_override,-dac_read_search"
+UNPRIVILEGED = ("setpriv", f"--inh-caps={_CAPABILITIES}", f"--bounding-set={_CAPABILITIES}")
+"""Runs a command as root to whom permissions apply; capabilities(7)."""
+
 _START_S = 60.0
 _STOP_S = 40.0
 _LEAVE_S = 10.0
@@ -68,6 +72,7 @@ class Daemon:
     """One library (configuration, state, cache, one root unless told otherwise), and the daemon that serves it.
 
     The processes see none of the caller's IMGD_*, XDG_* and HOME, and no installed plugin but those in `plugins`.
+    `unprivileged`: permissions of files hold for them even where root runs the tests.
     """
 
     def __init__(
@@ -77,7 +82,7 @@ class Daemon:
         roots: Sequence[Path] | None = None,
         plugins: str = "",
         python_path: Sequence[Path] = (),
-        user: int | None = None,
+        unprivileged: bool = False,
     ) -> None:
         self.base = base
         self.root = base / "photos"
@@ -88,7 +93,7 @@ class Daemon:
         self.config = base / "imgd.toml"
         self.log = base / "daemon.log"
         self.process: subprocess.Popen[bytes] | None = None
-        self._user = user
+        self._launcher = UNPRIVILEGED if unprivileged and os.geteuid() == 0 else ()
         if roots is None:
             self.root.mkdir(exist_ok=True)
             roots = [self.root]
@@ -109,9 +114,6 @@ class Daemon:
         }
         (base / "home").mkdir(mode=0o700, exist_ok=True)
         self.configure()
-        if user is not None:
-            for path in (base, self.root, base / "home"):
-                os.chown(path, user, user)
 
     # ------------------------------------------------------------------ its life
 
@@ -128,15 +130,12 @@ class Daemon:
         """Start a daemon process and wait for nothing."""
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "imgd.cli.imgd", "run", "--config", str(self.config)],
+                [*self._launcher, sys.executable, "-m", "imgd.cli.imgd", "run", "--config", str(self.config)],
                 env=self._environment,
                 cwd=self.base,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                user=self._user,
-                group=self._user,
-                extra_groups=None if self._user is None else [],
             )
         return self.process
 
@@ -150,8 +149,6 @@ class Daemon:
         address.unlink(missing_ok=True)
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notifications:
             notifications.bind(str(address))
-            if self._user is not None:
-                address.chmod(0o777)
             self._environment["NOTIFY_SOCKET"] = str(address)
             process = self.spawn()
             deadline = time.monotonic() + _START_S
@@ -170,8 +167,7 @@ class Daemon:
 
     def refuses_to_start(self) -> Answer:
         """Start a daemon that has to end by itself; what it said, and its exit code."""
-        result = self.run("imgd.cli.imgd", "run", "--config", str(self.config))
-        return result
+        return self.run("imgd.cli.imgd", "run", "--config", str(self.config))
 
     def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
         """Ask it to stop; returns its exit code."""
@@ -223,18 +219,15 @@ class Daemon:
     # ------------------------------------------------------------------ asking it
 
     def run(self, module: str, *arguments: str, timeout_s: float = 120.0) -> Answer:
-        """Run one of the command line programs, as the daemon's own user."""
+        """Run one of the command line programs."""
         result = subprocess.run(
-            [sys.executable, "-m", module, *arguments],
+            [*self._launcher, sys.executable, "-m", module, *arguments],
             env=self._environment,
             cwd=self.base,
             capture_output=True,
             text=True,
             check=False,
             timeout=timeout_s,
-            user=self._user,
-            group=self._user,
-            extra_groups=None if self._user is None else [],
         )
         return Answer(result.returncode, result.stdout, result.stderr)
 

@@ -74,7 +74,7 @@ JOIN analyzers ON analyzers.id = jobs.analyzer_id
 JOIN photos ON photos.id = jobs.photo_id
 JOIN folders ON folders.id = photos.folder_id
 JOIN roots ON roots.id = folders.root_id
-WHERE jobs.state = 'failed' AND (jobs.photo_id, jobs.analyzer_id) > (:photo_id, :analyzer_id)
+WHERE jobs.state = 'failed' AND photos.state = 'present' AND (jobs.photo_id, jobs.analyzer_id) > (:photo_id, :analyzer_id)
 ORDER BY jobs.photo_id, jobs.analyzer_id
 LIMIT :limit;
 
@@ -93,11 +93,26 @@ JOIN roots ON roots.id = folders.root_id
 WHERE photos.state = 'missing' AND photos.missing_since IS NOT NULL
 GROUP BY roots.path;
 
+-- Jobs of missing photos are nobody's concern until the photos are back.
 -- name: owed_counts
-SELECT analyzer_id, count(*) FROM jobs WHERE state = 'owed' GROUP BY analyzer_id;
+SELECT analyzer_id, sum(counted) FROM (
+    SELECT analyzer_id, count(*) AS counted FROM jobs WHERE state = 'owed' GROUP BY analyzer_id
+    UNION ALL
+    SELECT jobs.analyzer_id, -count(*)
+    FROM photos CROSS JOIN jobs ON jobs.photo_id = photos.id
+    WHERE photos.state = 'missing' AND photos.missing_since IS NOT NULL AND jobs.state = 'owed'
+    GROUP BY jobs.analyzer_id)
+GROUP BY analyzer_id;
 
 -- name: failed_counts
-SELECT analyzer_id, count(*) FROM jobs WHERE state = 'failed' GROUP BY analyzer_id;
+SELECT analyzer_id, sum(counted) FROM (
+    SELECT analyzer_id, count(*) AS counted FROM jobs WHERE state = 'failed' GROUP BY analyzer_id
+    UNION ALL
+    SELECT jobs.analyzer_id, -count(*)
+    FROM photos CROSS JOIN jobs ON jobs.photo_id = photos.id
+    WHERE photos.state = 'missing' AND photos.missing_since IS NOT NULL AND jobs.state = 'failed'
+    GROUP BY jobs.analyzer_id)
+GROUP BY analyzer_id;
 
 -- name: analyzers
 SELECT id, name, active FROM analyzers ORDER BY id;
