@@ -43,11 +43,11 @@ def copy_samples(folder: Path) -> None:
 
 
 def choose_searches(library: Path, most: int = 4) -> list[str]:
-    """What to search for in somebody's own photos: the tags found most; else words of the files' names."""
+    """What to search for in somebody's own photos: the tags found most and surest; else words of the files' names."""
     with closing(sqlite3.connect(f"file:{library}?mode=ro", uri=True)) as connection:
         tags = connection.execute(
             "SELECT label FROM tags JOIN labels ON labels.id = label_id GROUP BY label_id"
-            " ORDER BY count(*) DESC, label LIMIT ?",
+            " ORDER BY sum(score) DESC, label LIMIT ?",
             (most,),
         ).fetchall()
         names = connection.execute("SELECT display_name FROM photos ORDER BY id LIMIT 500").fetchall()
