@@ -43,7 +43,7 @@ def copy_samples(folder: Path) -> None:
 
 
 def choose_searches(library: Path, most: int = 4) -> list[str]:
-    """What to search for in somebody's own photos: the tags found most and surest; else words of the files' names."""
+    """What to search for in somebody's own photos: the surest tags, else words of files' names."""
     with closing(sqlite3.connect(f"file:{library}?mode=ro", uri=True)) as connection:
         tags = connection.execute(
             "SELECT label FROM tags JOIN labels ON labels.id = label_id GROUP BY label_id"
