@@ -54,6 +54,9 @@ class Silent:
     def file_changed(self, path: bytes) -> None:
         self.problems.append(f"changed: {os.fsdecode(path)}")
 
+    def part_failed(self, name: str, error: BaseException) -> None:
+        raise RuntimeError(name) from error
+
     def analyzer_broke(self, name: str, reason: str) -> None:
         self.problems.append(f"{name}: {reason}")
 

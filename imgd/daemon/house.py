@@ -54,6 +54,9 @@ class House:
         self.notifier = Notifier()
         self.started_at = time.time()
         self.stopping = False
+        self.crashed = False
+        self.ended = asyncio.Event()
+        """Set when the daemon is to stop."""
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stops = contextlib.AsyncExitStack()
         self._background: list[asyncio.Task[None]] = []
@@ -158,6 +161,12 @@ class House:
     def file_changed(self, path: bytes) -> None:
         """A worker found a file that is not as registered."""
         self.watcher.look_at(path)
+
+    def part_failed(self, name: str, error: BaseException) -> None:
+        """imgd's own code raised: end, so that the service manager starts a fresh daemon; nothing owed is lost."""
+        log.critical("%s ended by an error; imgd stops", name, exc_info=error)
+        self.crashed = True
+        self.ended.set()
 
     def analyzer_broke(self, name: str, reason: str) -> None:
         log.error("analyzer %s does not work: %s", name, reason)

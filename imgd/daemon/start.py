@@ -49,14 +49,13 @@ def run(settings: Settings, registry: PluginRegistry) -> int:
 
 
 async def _serve(settings: Settings, registry: PluginRegistry) -> int:
-    stopping = asyncio.Event()
+    house = House(settings, registry)
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stopping.set)
-    house = House(settings, registry)
+        loop.add_signal_handler(number, house.ended.set)
     try:
         await house.start()
-        await stopping.wait()
+        await house.ended.wait()
     finally:
         await house.stop()
-    return 0
+    return 1 if house.crashed else 0

@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 
 from imgd.domain import Decoded, Outcome
 from imgd.errors import ImgdError
+from imgd.pipeline.tasks import Failed, log_failure, start_task
 from imgd.store.database import Database
 from imgd.store.findings import Committed, commit
 
@@ -32,12 +33,14 @@ class Committer:
         *,
         photos: int,
         interval_s: float,
+        failed: Failed = log_failure,
     ) -> None:
         self._database = database
         self._committed = committed
         self._after = after
         self._photos = photos
         self._interval_s = interval_s
+        self._failed = failed
         self._decoded: list[Decoded] = []
         self._outcomes: list[Outcome] = []
         self._waiting: set[int] = set()
@@ -47,7 +50,7 @@ class Committer:
         self.fault = ""
 
     def start(self) -> None:
-        self._task = asyncio.create_task(self._run(), name="committer")
+        self._task = start_task(self._run(), "committer", self._failed)
 
     async def stop(self) -> None:
         """Commit what is there, once; what cannot be committed stays owed."""

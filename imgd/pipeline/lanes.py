@@ -17,6 +17,7 @@ from imgd.pipeline.channel import AsyncChannel, ChannelClosedError
 from imgd.pipeline.messages import AnalyzerOutcome, LaneBatch, LaneItem, LaneResult, LaneSetup, Ready
 from imgd.pipeline.pool import describe_exit
 from imgd.pipeline.process import Child, ChildStarter
+from imgd.pipeline.tasks import start_task
 
 log = logging.getLogger(__name__)
 
@@ -36,6 +37,9 @@ class LaneListener(Protocol):
     def item_analyzed(self, item: LaneItem, outcome: AnalyzerOutcome) -> None: ...
 
     def analyzers_unloadable(self, faults: dict[str, str]) -> None: ...
+
+    def part_failed(self, name: str, error: BaseException) -> None:
+        """imgd's own code raised: the daemon cannot go on like this."""
 
 
 @dataclass(slots=True)
@@ -80,7 +84,7 @@ class Lane:
         self.device = setup.device
 
     def start(self) -> None:
-        self._task = asyncio.create_task(self._run(), name=f"lane {self.device}")
+        self._task = start_task(self._run(), f"lane {self.device}", self._listener.part_failed)
 
     async def stop(self) -> None:
         """End the lane; items that were not finished stay owed."""

@@ -13,6 +13,7 @@ from imgd.pipeline.arena import Arena
 from imgd.pipeline.channel import AsyncChannel, ChannelClosedError
 from imgd.pipeline.messages import PhotoResult, PhotoTask, Ready, WorkerSetup
 from imgd.pipeline.process import Child, ChildStarter
+from imgd.pipeline.tasks import start_task
 
 log = logging.getLogger(__name__)
 
@@ -37,6 +38,9 @@ class PoolListener(Protocol):
     def analyzers_unloadable(self, faults: dict[str, str]) -> None: ...
 
     def worker_free(self) -> None: ...
+
+    def part_failed(self, name: str, error: BaseException) -> None:
+        """imgd's own code raised: the daemon cannot go on like this."""
 
 
 class WorkerPool:
@@ -66,7 +70,9 @@ class WorkerPool:
         self._tasks: list[asyncio.Task[None]] = []
 
     def start(self) -> None:
-        self._tasks = [asyncio.create_task(hand.run(), name=f"worker {hand.index}") for hand in self._hands]
+        self._tasks = [
+            start_task(hand.run(), f"worker {hand.index}", self.listener.part_failed) for hand in self._hands
+        ]
 
     async def stop(self) -> None:
         """End all workers; tasks that were not finished stay owed."""

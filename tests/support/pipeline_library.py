@@ -145,6 +145,9 @@ class Heard:
     def file_changed(self, path: bytes) -> None:
         self.changed.append(path)
 
+    def part_failed(self, name: str, error: BaseException) -> None:
+        raise AssertionError(name) from error
+
     def analyzer_broke(self, name: str, reason: str) -> None:
         self.broke[name] = reason
 

@@ -1,0 +1,282 @@
+"""Photos between their claim and their last commit: what workers and lanes say of each becomes outcomes."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from imgd.domain import Decoded, DecodeReport, Outcome, StoredFinding
+from imgd.pipeline.arena import Arena
+from imgd.pipeline.commit import AfterCommit, Committer
+from imgd.pipeline.lanes import Lane
+from imgd.pipeline.messages import AnalyzerOutcome, LaneItem, Level, PhotoResult, PhotoStatus, PhotoTask
+from imgd.pipeline.plan import ActiveAnalyzer, Plan
+from imgd.pipeline.pool import WorkerPool
+from imgd.pipeline.rates import RateMeter
+from imgd.store.database import Database
+from imgd.store.findings import Committed
+
+_MAX_DEATHS = 3
+"""How often workers may die at one photo before it fails: a kill from outside is not the photo's fault."""
+_TRANSIENT_RETRY_S = 60.0
+_FRESH_FILE_S = 60.0
+_FRESH_RETRY_S = 5.0
+
+
+class PipelineListener(Protocol):
+    """Whoever wants to know what the pipeline did; called in the event loop."""
+
+    def findings_committed(self, committed: Committed) -> None: ...
+
+    def file_changed(self, path: bytes) -> None:
+        """The file at `path` is not as registered, or not there."""
+
+    def analyzer_broke(self, name: str, reason: str) -> None: ...
+
+    def part_failed(self, name: str, error: BaseException) -> None:
+        """imgd's own code raised: the daemon cannot go on like this."""
+
+
+@dataclass(slots=True)
+class Flight:
+    """One photo on its way. `slot`: where its pixels lie in shared memory, -1 for nowhere."""
+
+    plan: Plan
+    slot: int = -1
+    report: DecodeReport | None = None
+    reported: bool = False
+    findings: dict[str, StoredFinding] = field(default_factory=dict)
+    uncommitted: set[str] = field(default_factory=set)  # analyzers
+    in_lanes: set[str] = field(default_factory=set)
+
+
+class Flights:
+    """All photos on their way. `moved` is called whenever one got on; `owed` when more of one may be owed."""
+
+    def __init__(
+        self,
+        database: Database,
+        active: Sequence[ActiveAnalyzer],
+        arena: Arena,
+        listener: PipelineListener,
+        *,
+        moved: Callable[[], None],
+        owed: Callable[[], None],
+        after_commit: AfterCommit | None,
+        commit_photos: int,
+        commit_interval_s: float,
+    ) -> None:
+        self.active = {each.id: each for each in active}
+        self.ids = {each.name: each.id for each in active}
+        self.rates = RateMeter()
+        self.due = float("inf")
+        """When the first postponed job is due, in seconds since the epoch."""
+        self.committer = Committer(
+            database,
+            self.committed,
+            after_commit,
+            photos=commit_photos,
+            interval_s=commit_interval_s,
+            failed=listener.part_failed,
+        )
+        self._arena = arena
+        self._listener = listener
+        self._moved = moved
+        self._owed = owed
+        self._flights: dict[int, Flight] = {}
+        self._deaths: dict[int, int] = {}
+        self._faults: dict[str, str] = {}
+        self._pool: WorkerPool | None = None
+        self._lanes: Sequence[Lane] = ()
+
+    def connect(self, pool: WorkerPool, lanes: Sequence[Lane]) -> None:
+        """Where photos go: to workers first, then to lanes."""
+        self._pool = pool
+        self._lanes = lanes
+
+    def __len__(self) -> int:
+        return len(self._flights)
+
+    def __contains__(self, photo_id: int) -> bool:
+        return photo_id in self._flights
+
+    @property
+    def photo_ids(self) -> frozenset[int]:
+        return frozenset(self._flights)
+
+    @property
+    def faults(self) -> list[str]:
+        """What keeps findings from being made or stored at present, in sentences."""
+        return [*self._faults.values(), *filter(None, [self.committer.fault])]
+
+    def launch(self, plan: Plan, findings: dict[str, StoredFinding]) -> None:
+        """Send a claimed photo to the workers; the caller has seen to it that there is room."""
+        slot = self._arena.lend() if plan.model_edges else -1
+        flight = Flight(plan, slot, findings=findings)
+        self._flights[plan.photo.photo_id] = flight
+        self._submit(flight)
+
+    # ------------------------------------------------------------------ what workers and lanes say
+
+    def photo_worked(self, task: PhotoTask, result: PhotoResult) -> None:
+        flight = self._flights[task.photo_id]
+        self._deaths.pop(task.photo_id, None)
+        flight.report = result.report
+        reason = result.reason or (result.report.damage if result.report else "")
+        if result.status is PhotoStatus.UNREADABLE:
+            self._fail_all(flight, reason, _FRESH_RETRY_S if result.transient else None)
+        elif result.status is not PhotoStatus.DONE:
+            self._listener.file_changed(task.path)
+            self._fail_all(flight, reason, _FRESH_RETRY_S)
+        elif "truncated" in reason and _is_fresh(task):
+            self._fail_all(flight, reason, _FRESH_RETRY_S)  # it may still be being written
+        else:
+            self._take_outcomes(flight, result)
+
+    def photo_killed(self, task: PhotoTask, doing: str, reason: str, *, hung: bool) -> None:
+        flight = self._flights[task.photo_id]
+        deaths = self._deaths[task.photo_id] = self._deaths.get(task.photo_id, 0) + 1
+        if not hung and deaths < _MAX_DEATHS:
+            self._submit(flight)
+            return
+        del self._deaths[task.photo_id]
+        what = "decoding it" if doing == "decode" else f"analyzer {doing}"
+        self._fail_all(flight, f"{what} {reason}" if hung else f"{what}: the worker {reason}", None)
+
+    def item_analyzed(self, item: LaneItem, outcome: AnalyzerOutcome) -> None:
+        flight = self._flights[item.photo_id]
+        flight.in_lanes.discard(outcome.analyzer)
+        self._add_outcome(flight, outcome)
+        self._land(flight)
+
+    def analyzers_unloadable(self, faults: Mapping[str, str]) -> None:
+        for name, reason in faults.items():
+            self._listener.analyzer_broke(name, reason)
+            self.active.pop(self.ids.pop(name, -1), None)
+
+    def worker_free(self) -> None:
+        self._moved()
+
+    def part_failed(self, name: str, error: BaseException) -> None:
+        self._listener.part_failed(name, error)
+
+    def committed(self, committed: Committed) -> None:
+        """A batch is in the store: flights end with their last commit."""
+        names = {each.id: each.name for each in self.active.values()}
+        partial = False
+        for outcome in (*committed.counted, *committed.dropped):
+            if outcome.retry_in_s is not None:
+                self.due = min(self.due, time.time() + outcome.retry_in_s)
+            flight = self._flights.get(outcome.photo_id)
+            if flight is None:
+                continue
+            flight.uncommitted.discard(names.get(outcome.analyzer_id, ""))
+            if not flight.uncommitted and not flight.in_lanes and flight.slot < 0:
+                del self._flights[outcome.photo_id]
+                partial = partial or not flight.plan.complete
+        self.rates.count([names[each.analyzer_id] for each in committed.counted if each.analyzer_id in names])
+        self._listener.findings_committed(committed)
+        if committed.dropped or partial:
+            self._owed()
+        self._moved()
+
+    # ------------------------------------------------------------------ outcomes
+
+    def _submit(self, flight: Flight) -> None:
+        assert self._pool is not None
+        photo, plan = flight.plan.photo, flight.plan
+        self._pool.submit(
+            PhotoTask(
+                photo.photo_id,
+                photo.path,
+                photo.stat,
+                photo.sidecars,
+                plan.inline,
+                plan.model_edges,
+                flight.slot,
+                flight.findings,
+            )
+        )
+
+    def _take_outcomes(self, flight: Flight, result: PhotoResult) -> None:
+        levels = {level.edge: level for level in result.levels}
+        for outcome in result.outcomes:
+            self._add_outcome(flight, outcome)
+        for name in flight.plan.models:
+            if name not in self.ids:  # it broke meanwhile; its job stays owed
+                continue
+            edge = self.active[self.ids[name]].declaration.needs.edge
+            if edge in levels:
+                self._to_lane(flight, name, levels[edge])
+            else:
+                self._add_outcome(flight, AnalyzerOutcome(name, reason=result.reason))
+        self._land(flight)
+
+    def _to_lane(self, flight: Flight, name: str, level: Level) -> None:
+        photo, report = flight.plan.photo, flight.report
+        assert report is not None
+        after = self.active[self.ids[name]].declaration.after
+        item = LaneItem(
+            photo.photo_id,
+            photo.path,
+            report.format,
+            report.width,
+            report.height,
+            level,
+            {each: flight.findings[each] for each in after if each in flight.findings},
+        )
+        flight.in_lanes.add(name)
+        min(self._lanes, key=lambda lane: lane.backlog).submit(name, item)
+
+    def _add_outcome(self, flight: Flight, outcome: AnalyzerOutcome) -> None:
+        photo = flight.plan.photo
+        if outcome.finding is not None:
+            flight.findings[outcome.analyzer] = outcome.finding
+            self._faults.pop(outcome.analyzer, None)
+        elif outcome.transient:
+            self._faults[outcome.analyzer] = f"{outcome.analyzer}: {outcome.reason}"
+        analyzer_id = self.ids.get(outcome.analyzer)
+        if analyzer_id is None:  # it broke meanwhile; its jobs stay owed
+            return
+        retry_in_s = _TRANSIENT_RETRY_S if outcome.transient else None
+        flight.uncommitted.add(outcome.analyzer)
+        self.committer.add(
+            self._take_report(flight),
+            [Outcome(photo.photo_id, analyzer_id, photo.revision, outcome.finding, outcome.reason, retry_in_s)],
+        )
+
+    def _fail_all(self, flight: Flight, reason: str, retry_in_s: float | None) -> None:
+        photo = flight.plan.photo
+        names = [name for name in (*flight.plan.inline, *flight.plan.models) if name in self.ids]
+        flight.uncommitted.update(names)
+        self.committer.add(
+            self._take_report(flight),
+            [Outcome(photo.photo_id, self.ids[name], photo.revision, None, reason, retry_in_s) for name in names],
+        )
+        self._land(flight)
+
+    def _take_report(self, flight: Flight) -> Decoded | None:
+        """The photo's report, once: with its first outcomes."""
+        if flight.report is None or flight.reported:
+            return None
+        flight.reported = True
+        return Decoded(flight.plan.photo.photo_id, flight.plan.photo.revision, flight.report)
+
+    def _land(self, flight: Flight) -> None:
+        """Give the slot back once no lane needs it; the flight itself ends with its last commit."""
+        if flight.in_lanes:
+            return
+        if flight.slot >= 0:
+            self._arena.take_back(flight.slot)
+            flight.slot = -1
+        if not flight.uncommitted:
+            self._flights.pop(flight.plan.photo.photo_id, None)
+        if self.committer.backlog >= len(self._flights):
+            self.committer.flush()  # nothing more is on its way
+        self._moved()
+
+
+def _is_fresh(task: PhotoTask) -> bool:
+    return 0 <= time.time() - task.stat.mtime_ns / 1e9 < _FRESH_FILE_S
