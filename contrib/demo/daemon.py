@@ -88,6 +88,8 @@ class DemoDaemon:
         finally:
             if not kept:
                 _end(process.pid, process)
+                with contextlib.suppress(OSError):  # a folder for the socket alone; else it is not empty
+                    self._socket().parent.rmdir()
 
     def _start(self) -> subprocess.Popen[bytes]:
         with self.log.open("wb") as log:
