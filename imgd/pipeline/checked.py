@@ -24,7 +24,7 @@ def check_finding(analyzer: AnalyzerClass, finding: object) -> StoredFinding:
     if not isinstance(finding, Finding):
         raise check.error(f"returned {type(finding).__name__}, not a Finding or a Failure")
     return StoredFinding(
-        facts={str(key): check.fact(str(key), value) for key, value in finding.facts.items()},
+        facts={_clean(str(key)): check.fact(str(key), value) for key, value in finding.facts.items()},
         filterable=check.filterable(finding),
         texts=[check.text(text) for text in finding.texts if text.text.strip()],
         tags=[check.tag(tag) for tag in finding.tags],
@@ -48,7 +48,13 @@ class _Check:
     def fact(self, key: str, value: Any) -> FactValue:
         if isinstance(value, np.generic):
             value = value.item()
-        if isinstance(value, bool | int | str) or value is None:
+        if isinstance(value, str):
+            return _clean(value)
+        if isinstance(value, bool) or value is None:
+            return value
+        if isinstance(value, int):
+            if not -(1 << 63) <= value < 1 << 63:
+                raise self.error(f"fact {key} is {value}, more than 64 bits hold")
             return value
         if isinstance(value, float):
             if not math.isfinite(value):
@@ -57,7 +63,7 @@ class _Check:
         if isinstance(value, list | tuple):
             return [self.fact(key, each) for each in value]
         if isinstance(value, dict):
-            return {str(name): self.fact(f"{key}.{name}", each) for name, each in value.items()}
+            return {_clean(str(name)): self.fact(f"{key}.{name}", each) for name, each in value.items()}
         raise self.error(f"fact {key} is a {type(value).__name__}; facts hold JSON values")
 
     def filterable(self, finding: Finding) -> list[tuple[str, float | None, str | None]]:
@@ -77,10 +83,10 @@ class _Check:
         return rows
 
     def text(self, text: Text) -> Text:
-        return Text(text.kind, text.text[:MAX_TEXT_CHARS].replace("\0", ""))
+        return Text(_clean(text.kind), _clean(text.text[:MAX_TEXT_CHARS]))
 
     def tag(self, tag: Tag) -> Tag:
-        label = " ".join(str(tag.label).replace("\0", "").split())
+        label = " ".join(_clean(str(tag.label)).split())
         if not label:
             raise self.error("returned a tag without a label")
         return Tag(label, self._fraction("the score of a tag", tag.score))
@@ -92,7 +98,7 @@ class _Check:
         landmarks = tuple((float(x), float(y)) for x, y in region.landmarks)
         score = self._fraction("the score of a region", region.score)
         left, top, width, height = box
-        return Region(str(region.kind), (left, top, width, height), str(region.label), score, landmarks)
+        return Region(_clean(region.kind), (left, top, width, height), _clean(region.label), score, landmarks)
 
     def vector(self, vector: Vector, regions: int) -> StoredVector:
         values = np.asarray(vector.values, dtype=np.float32)
@@ -110,3 +116,8 @@ class _Check:
         if not -1e-6 <= number <= 1 + 1e-6:
             raise self.error(f"{what} is {value}, not from 0 to 1")
         return min(1.0, max(0.0, number))
+
+
+def _clean(text: str) -> str:
+    """`text` without what UTF-8 and SQLite cannot hold: lone surrogates and NUL."""
+    return str(text).encode("utf-8", "replace").decode("utf-8").replace("\0", "")
