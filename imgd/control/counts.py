@@ -28,7 +28,7 @@ class RootCount:
 
 @dataclass(frozen=True, slots=True)
 class JobCount:
-    """The jobs of one analyzer; what is neither owed nor failed is done."""
+    """The jobs of one analyzer, of photos that are present; what is neither owed nor failed is done."""
 
     analyzer: str
     active: bool
@@ -53,6 +53,7 @@ def count_library(connection: sqlite3.Connection) -> LibraryCounts:
         for path, state, reason, photos in connection.execute(_SQL["root_counts"])
     )
     photos = sum(root.photos for root in roots)
+    present = photos - sum(missing.values())
     owed = dict(connection.execute(_SQL["owed_counts"]).fetchall())
     failed = dict(connection.execute(_SQL["failed_counts"]).fetchall())
     jobs = tuple(
@@ -61,7 +62,7 @@ def count_library(connection: sqlite3.Connection) -> LibraryCounts:
             active=bool(active),
             owed=owed.get(id_, 0),
             failed=failed.get(id_, 0),
-            done=max(0, photos - owed.get(id_, 0) - failed.get(id_, 0)),
+            done=max(0, present - owed.get(id_, 0) - failed.get(id_, 0)),
         )
         for id_, name, active in connection.execute(_SQL["analyzers"])
     )

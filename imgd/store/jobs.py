@@ -98,7 +98,8 @@ def any_owed(connection: sqlite3.Connection, analyzer_ids: Collection[int]) -> b
 def retry(
     connection: sqlite3.Connection, photo_ids: Sequence[int] | None = None, analyzer: str | None = None
 ) -> int:
-    """Owe failed jobs again (of all photos and analyzers, where None); returns how many."""
+    """Owe failed jobs again, and try at once those that wait for a later try (of all photos and analyzers, where
+    None); returns how many."""
     parameters = {
         "priority": int(Priority.EVENT),
         "photos": None if photo_ids is None else json.dumps(list(photo_ids)),

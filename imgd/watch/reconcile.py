@@ -106,11 +106,11 @@ class Reconciler:
         self._faults.clear()
 
     def _register(self, batch: ScanBatch) -> None:
-        for file in self._registrar.register(batch.photos, Priority.SCAN, self._settle_s):
-            self._settling.touch((file.folder, file.name))
-            self._unsettled[file.folder] += 1
         for file in batch.sidecars:
             self._sidecars[file.folder].append(file)
+        for file in self._registrar.register(batch.photos, Priority.SCAN, self._settle_s, self._sidecars):
+            self._settling.touch((file.folder, file.name))
+            self._unsettled[file.folder] += 1
         self._faults += batch.faults
         expected = {folder: count - self._unsettled.pop(folder, 0) for folder, count in batch.finished.items()}
         if self._is_there():

@@ -7,7 +7,7 @@ import sqlite3
 import stat as stats
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final
 
 from imgd.domain import Priority, SeenFile
@@ -26,7 +26,7 @@ from imgd.store.photos import (
     register,
 )
 from imgd.store.roots import hold_if_sudden
-from imgd.store.sidecars import commit_sidecars, compare_sidecars, folders_with_sidecars
+from imgd.store.sidecars import SidecarChanges, commit_sidecars, compare_sidecars, folders_with_sidecars
 from imgd.watch.availability import Filesystem
 from imgd.watch.filters import Filter
 from imgd.watch.scan import Fault, see_file
@@ -65,8 +65,18 @@ class Registrar:
         """The file as it is now; None where it is gone."""
         return see_file(self._filter.root, folder, name, follow_symlinks=self._follow)
 
-    def register(self, files: Sequence[SeenFile], priority: Priority, settle_s: float | None) -> list[SeenFile]:
-        """Store `files`. Those that differ and were written to within `settle_s` are left out, and returned."""
+    def register(
+        self,
+        files: Sequence[SeenFile],
+        priority: Priority,
+        settle_s: float | None,
+        sidecars: Mapping[bytes, Sequence[SeenFile]],
+    ) -> list[SeenFile]:
+        """Store `files`. Those that differ and were written to within `settle_s` are left out, and returned.
+
+        `sidecars`: those of their folders, as far as they were seen. They come in the same transaction: a new
+        photo is not analyzed without its sidecar, and then once more with it.
+        """
         if not files:
             return []
         with self._database.read() as connection:
@@ -80,12 +90,17 @@ class Registrar:
             look_alikes = find_look_alikes(connection, new)
         if new or known:
             moved = _choose(look_alikes, new)
-            result: Registered = self._database.write(
-                lambda connection: register(
+            folders = {file.folder for file in (*new, *known)}
+            beside = {folder: seen for folder in folders if (seen := sidecars.get(folder))}
+
+            def work(connection: sqlite3.Connection) -> Registered:
+                registered = register(
                     connection, self._root_id, [*new, *known], now=time.time(), priority=priority, moved=moved
                 )
-            ).result()
-            if result.news:
+                self._put_sidecars(connection, beside, priority)
+                return registered
+
+            if self._database.write(work).result().news:
                 self._on_change()
         return unsettled
 
@@ -148,7 +163,19 @@ class Registrar:
                 return faults
             after = page[-1][1]
 
-    def sync_sidecars(self, folders: dict[bytes, list[SeenFile]], priority: Priority) -> None:
+    def _put_sidecars(
+        self, connection: sqlite3.Connection, sidecars: Mapping[bytes, Sequence[SeenFile]], priority: Priority
+    ) -> None:
+        """Store `sidecars`, by folder; that others are gone is not for here to say."""
+        if not sidecars:
+            return
+        analyzers = self._sidecar_analyzers()
+        for folder, folder_id in find_folders(connection, self._root_id, sidecars).items():
+            changes = SidecarChanges(compare_sidecars(connection, folder_id, sidecars[folder]).put, [])
+            if changes:
+                commit_sidecars(connection, changes, analyzers, priority)
+
+    def sync_sidecars(self, folders: Mapping[bytes, Sequence[SeenFile]], priority: Priority) -> None:
         """Store the sidecars of `folders`, each with all that it has."""
         with self._database.read() as connection:
             ids = find_folders(connection, self._root_id, folders)

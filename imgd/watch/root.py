@@ -286,12 +286,10 @@ class RootWatch:
 
     def _register_settled(self, settled: Settled) -> None:
         self._registrar.miss(settled.gone)
-        photos = []
-        for file in settled.files:
-            self._sidecar_folders.add(file.folder)
-            if self._filter.kind(file.folder, file.name) is FileKind.PHOTO:
-                photos.append(file)
-        self._registrar.register(photos, Priority.EVENT, settle_s=None)
+        photos = [file for file in settled.files if self._filter.kind(file.folder, file.name) is FileKind.PHOTO]
+        sidecars = {folder: self._list_sidecars(folder) for folder in {file.folder for file in settled.files}}
+        self._registrar.register(photos, Priority.EVENT, None, sidecars)
+        self._registrar.sync_sidecars(sidecars, Priority.EVENT)
 
     def _sync_sidecars(self) -> None:
         if not self._sidecar_folders:

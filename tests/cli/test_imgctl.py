@@ -147,7 +147,6 @@ def test_failed_json_is_one_object_a_line(running, imgctl):
     assert [(failure["analyzer"], failure["reason"]) for failure in failures] == [
         ("technical", "truncated file: 1 of 2 KiB"),
         ("labels", "no pixels"),
-        ("technical", "gone"),
     ]
     assert all(failure["path"] for failure in failures)
 

@@ -251,13 +251,15 @@ def test_an_analyzer_without_its_model_waits_and_the_others_finish() -> None:
 _BROKEN_PLUGINS = {
     "import_error": ("import no_such_library\n", "no_such_library"),
     "raising_hook": (
-        "from imgd import hookimpl\n\n@hookimpl\ndef imgd_analyzers(settings):\n    raise OSError('it is broken')\n",
+        "from imgd import hookimpl\n\n@hookimpl\ndef imgd_analyzers():\n    raise OSError('it is broken')\n",
         "it is broken",
     ),
     "nameless": (
-        "from imgd import Analyzer, hookimpl\n\n"
-        "class Nameless(Analyzer):\n    version = '1'\n\n    def analyze(self, photos):\n        return []\n\n"
-        "@hookimpl\ndef imgd_analyzers(settings):\n    return [Nameless]\n",
+        (
+            "from imgd import Analyzer, hookimpl\n\n"
+            "class Nameless(Analyzer):\n    version = '1'\n\n    def analyze(self, photos):\n        return []\n\n"
+            "@hookimpl\ndef imgd_analyzers(settings):\n    return [Nameless]\n"
+        ),
         "needs a `name`",
     ),
 }

@@ -170,12 +170,11 @@ def test_a_sidecar_added_later_reruns_metadata_alone(library: Daemon) -> None:
 
 
 def test_file_names_are_bytes(library: Daemon) -> None:
-    name = os.fsencode(library.root) + b"/gr\xfcn tree.jpg"
-    make_photo(library.base / "any.jpg", 15, keyword="latin")
-    os.rename(library.base / "any.jpg", name)
+    photo = library.root / os.fsdecode(b"gr\xfcn tree.jpg")
+    make_photo(library.base / "any.jpg", 15, keyword="latin").rename(photo)
     library.wait()
     assert len(library.found("latin")) == 1
-    assert library.show(Path(os.fsdecode(name)))["state"] == "present"
+    assert library.show(photo)["state"] == "present"
 
 
 def preview_file(library: Daemon, photo_id: int) -> Path:

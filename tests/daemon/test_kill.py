@@ -82,7 +82,8 @@ _STATE = {
         SELECT folders.path || '/' || photos.name, size, mtime_ns, revision, fingerprint, width, height, format,
                route, damage, photos.state
         FROM photos JOIN folders ON folders.id = folder_id""",
-    "sidecars": "SELECT photos.name, sidecars.name, sidecars.size FROM sidecars JOIN photos ON photos.id = photo_id",
+    "sidecars": """
+        SELECT photos.name, sidecars.name, sidecars.size FROM sidecars JOIN photos ON photos.id = photo_id""",
     "findings": """
         SELECT photos.name, analyzers.name, findings.generation, findings.revision, facts
         FROM findings JOIN photos ON photos.id = photo_id JOIN analyzers ON analyzers.id = analyzer_id""",
@@ -112,7 +113,9 @@ def samples(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """
     folder = tmp_path_factory.mktemp("samples")
     for number in range(PHOTOS):
-        make_photo(folder / f"{number % 7}" / f"photo{number:03}.jpg", number, size=(60, 45), keyword=f"key{number}")
+        make_photo(
+            folder / f"{number % 7}" / f"photo{number:03}.jpg", number, size=(60, 45), keyword=f"key{number}"
+        )
     make_sidecar(folder / "3" / "photo003.xmp", "sidecarword")
     cut = folder / "5" / "photo005.jpg"
     cut.write_bytes(cut.read_bytes()[:-400])

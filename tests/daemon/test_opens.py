@@ -100,3 +100,23 @@ def test_a_first_analysis_opens_each_photo_of_the_corpus_once() -> None:
         assert {path: opens[path] for path in photos if opens[path] != 1} == {}
         assert {path: opens[path] for path in sidecars if opens[path] != 1} == {}
         assert set(opens) - set(photos) - sidecars == set()
+
+
+def test_a_photo_with_a_sidecar_is_opened_once_however_they_come() -> None:
+    with daemon() as library:
+        for number in range(40):
+            make_photo(library.root / "there" / f"{number}.jpg", number)
+            make_sidecar(library.root / "there" / f"{number}.xmp", "scanned")
+        (library.root / "copied").mkdir()
+        age(library.root)
+        counter = OpenCounter(library.root)
+        library.start()
+        library.wait()
+        make_photo(library.base / "one.jpg", 41).rename(library.root / "copied" / "one.jpg")
+        make_sidecar(library.base / "one.xmp", "watched").rename(library.root / "copied" / "one.xmp")
+        library.wait()
+        assert len(library.found("scanned")) == 40
+        assert library.found("watched") == ["one.jpg"]
+        opens = counter.take()
+        assert len(opens) == 82
+        assert set(opens.values()) == {1}

@@ -11,7 +11,8 @@ from imgd.domain import Priority
 def analyzed_at(library: Daemon, analyzer: str) -> set[tuple[int, float]]:
     return set(
         library.rows(
-            "SELECT photo_id, analyzed_at FROM findings JOIN analyzers ON analyzers.id = analyzer_id WHERE name = ?",
+            "SELECT photo_id, analyzed_at FROM findings"
+            " JOIN analyzers ON analyzers.id = analyzer_id WHERE name = ?",
             analyzer,
         )
     )

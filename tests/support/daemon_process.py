@@ -155,8 +155,9 @@ class Daemon:
             pidfd = os.pidfd_open(process.pid)
             try:
                 while time.monotonic() < deadline:
-                    ready, _, _ = select.select([notifications, pidfd], [], [], deadline - time.monotonic())
-                    if notifications in ready:
+                    waited_for = [notifications.fileno(), pidfd]
+                    ready, _, _ = select.select(waited_for, [], [], deadline - time.monotonic())
+                    if notifications.fileno() in ready:
                         if b"READY=1" in notifications.recv(4096):
                             return self
                     elif pidfd in ready:

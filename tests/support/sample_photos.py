@@ -31,7 +31,7 @@ def make_photo(
     options: dict[str, object] = {}
     if camera:
         exif = Image.Exif()
-        exif[0x010F], exif[0x0110] = camera.split()[0], camera
+        exif[0x010F], exif[0x0110] = camera.partition(" ")[0], camera
         options["exif"] = exif.tobytes()
     if keyword:
         options["xmp"] = _XMP.format(keyword=keyword).encode()
