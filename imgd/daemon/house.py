@@ -19,6 +19,7 @@ from imgd.control.notify import Notifier
 from imgd.control.server import ControlServer
 from imgd.daemon.roster import Roster
 from imgd.daemon.services import DaemonServices
+from imgd.daemon.upkeep import sweep_previews
 from imgd.decode import FormatRegistry
 from imgd.errors import DiskFullError, ImgdError, StoreError
 from imgd.index.refresh import IndexRefresher
@@ -43,6 +44,7 @@ log = logging.getLogger(__name__)
 
 _HEARTBEAT_S = 5.0
 _LONG_START_S = 300.0
+_UPKEEP_S = 3600.0
 
 
 class House:
@@ -82,7 +84,7 @@ class House:
         await server.start(self.services, imgd.__version__)
         self.watcher.start()
         self._stops.push_async_callback(asyncio.to_thread, self.watcher.stop)
-        self._background = [asyncio.create_task(self._beat())]
+        self._background = [asyncio.create_task(self._beat()), asyncio.create_task(self._keep_up())]
         if self.settings.search.warm:
             self._background.append(asyncio.create_task(self._warm()))
         self._stops.push_async_callback(self._stop_background)
@@ -216,6 +218,15 @@ class House:
         while True:
             self.notifier.alive(self.services.one_line())
             await asyncio.sleep(every_s)
+
+    async def _keep_up(self) -> None:
+        """Once an hour, what the cache no longer needs."""
+        while True:
+            await asyncio.sleep(_UPKEEP_S)
+            try:
+                await asyncio.to_thread(sweep_previews, self.settings.previews, self.database)
+            except (ImgdError, OSError) as error:
+                log.warning("the preview cache was not swept: %s", error)
 
     async def _warm(self) -> None:
         """Load the query encoders and calibrate before the first search."""
