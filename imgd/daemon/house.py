@@ -44,7 +44,7 @@ log = logging.getLogger(__name__)
 
 _HEARTBEAT_S = 5.0
 _LONG_START_S = 300.0
-_UPKEEP_S = 3600.0
+_UPKEEP_S = 4 * 3600.0
 
 
 class House:
@@ -220,7 +220,7 @@ class House:
             await asyncio.sleep(every_s)
 
     async def _keep_up(self) -> None:
-        """Once an hour, what the cache no longer needs."""
+        """From time to time, remove what the cache no longer needs."""
         while True:
             await asyncio.sleep(_UPKEEP_S)
             try:
