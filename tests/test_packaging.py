@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import importlib.metadata
 import re
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -116,7 +117,11 @@ def test_scripts_can_be_run() -> None:
 
 
 def test_a_wheel_carries_the_sql_the_units_and_the_types(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "-w", str(tmp_path), str(REPOSITORY)]
+    source = tmp_path / "source"  # setuptools leaves its build folder beside what it builds
+    shutil.copytree(REPOSITORY / "imgd", source / "imgd")
+    for name in ("pyproject.toml", "README.md", "LICENSE"):
+        shutil.copy(REPOSITORY / name, source)
+    command = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "-w", str(tmp_path), str(source)]
     built = subprocess.run(command, capture_output=True, text=True, check=False)
     if built.returncode and re.search("No matching distribution|Connection|Timeout|resolution", built.stderr):
         pytest.skip("the package index does not give the build tools")
