@@ -56,13 +56,13 @@ def synchronise(connection: sqlite3.Connection, declared: Iterable[AnalyzerDecla
             (analyzer_id,) = connection.execute(
                 _SQL["add"], (declaration.name, declaration.version, declaration.digest)
             ).fetchone()
-            _owe(connection, analyzer_id, Priority.SCAN, renewed=False)
+            _owe(connection, analyzer_id, Priority.SCAN)
         elif (row.version, row.digest) != (declaration.version, declaration.digest):
             connection.execute(_SQL["renew"], (declaration.version, declaration.digest, row.id))
-            _owe(connection, row.id, Priority.REANALYSIS, renewed=True)
+            _owe(connection, row.id, Priority.REANALYSIS)
         elif not row.active:
             connection.execute(_SQL["set_active"], (1, row.id))
-            _owe(connection, row.id, Priority.SCAN, renewed=False)
+            _owe(connection, row.id, Priority.SCAN)
     for row in known.values():
         if row.name not in names and row.active:
             connection.execute(_SQL["set_active"], (0, row.id))
@@ -70,7 +70,5 @@ def synchronise(connection: sqlite3.Connection, declared: Iterable[AnalyzerDecla
     return {row.name: row for row in read_analyzers(connection) if row.active}
 
 
-def _owe(connection: sqlite3.Connection, analyzer_id: int, priority: Priority, *, renewed: bool) -> None:
-    connection.execute(
-        _SQL["owe_everywhere"], {"analyzer_id": analyzer_id, "priority": int(priority), "renewed": renewed}
-    )
+def _owe(connection: sqlite3.Connection, analyzer_id: int, priority: Priority) -> None:
+    connection.execute(_SQL["owe_everywhere"], {"analyzer_id": analyzer_id, "priority": int(priority)})

@@ -6,7 +6,7 @@ import json
 import os
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from imgd.domain import Decoded, Outcome, Region, StoredFinding, Tag, Text
 from imgd.store.changes import next_change_seq
@@ -56,6 +56,7 @@ def commit(
     dropped: list[Outcome] = []
     for each in outcomes:
         (counted if revisions.get(each.photo_id) == each.revision else dropped).append(each)
+    counted = _refuse_misfits(connection, counted)
     _update_photos(connection, [each for each in decoded if revisions.get(each.photo_id) == each.revision])
     analyzers = {id_: (name, generation) for id_, name, generation in connection.execute(_SQL["generations"])}
     found = []
@@ -102,6 +103,22 @@ def read_paths(connection: sqlite3.Connection, photo_ids: Sequence[int]) -> dict
     """Absolute paths by photo id; ids that are no more are left out."""
     rows = connection.execute(_SQL["paths"], (json.dumps(list(photo_ids)),))
     return {photo_id: os.path.join(root, folder, name) for photo_id, root, folder, name in rows}
+
+
+def _refuse_misfits(connection: sqlite3.Connection, outcomes: Sequence[Outcome]) -> list[Outcome]:
+    """Failures in place of findings whose vectors are not as long as their space's: no index could hold both."""
+    dimensions: dict[str, int] = dict(connection.execute(_SQL["spaces"]).fetchall())
+    fitting = []
+    for each in outcomes:
+        for vector in each.finding.vectors if each.finding is not None else ():
+            length = len(vector.data) // 2
+            if dimensions.setdefault(vector.space, length) != length:
+                reason = f"a vector of {length} numbers; space {vector.space} has {dimensions[vector.space]}"
+                fitting.append(replace(each, finding=None, reason=reason))
+                break
+        else:
+            fitting.append(each)
+    return fitting
 
 
 def _update_photos(connection: sqlite3.Connection, decoded: Sequence[Decoded]) -> None:

@@ -10,6 +10,7 @@ UPDATE analyzers SET version = ?, digest = ?, generation = generation + 1, activ
 -- name: set_active
 UPDATE analyzers SET active = ? WHERE id = ?;
 
+-- A photo whose file changed while the analyzer was away has a finding of an older revision.
 -- name: owe_everywhere
 INSERT INTO jobs (photo_id, analyzer_id, priority)
 SELECT photos.id, :analyzer_id, :priority
@@ -18,10 +19,9 @@ WHERE photos.state = 'present'
   AND NOT EXISTS (SELECT 1 FROM findings
                   JOIN analyzers ON analyzers.id = findings.analyzer_id
                   WHERE findings.photo_id = photos.id AND findings.analyzer_id = :analyzer_id
-                    AND findings.generation = analyzers.generation)
+                    AND findings.generation = analyzers.generation AND findings.revision = photos.revision)
 ON CONFLICT (photo_id, analyzer_id) DO UPDATE
-    SET state = 'owed', attempts = 0, not_before = 0, reason = ''
-    WHERE :renewed;
+    SET state = 'owed', attempts = 0, not_before = 0, reason = '';
 
 -- name: drop_owed
 DELETE FROM jobs WHERE analyzer_id = ? AND state = 'owed';

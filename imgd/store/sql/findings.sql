@@ -55,6 +55,9 @@ INSERT INTO regions (photo_id, analyzer_id, ordinal, kind, label, score,
                      box_left, box_top, box_width, box_height, landmarks)
 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
 
+-- name: spaces
+SELECT name, dimensions FROM spaces;
+
 -- name: put_space
 INSERT OR IGNORE INTO spaces (name, dimensions) VALUES (?, ?);
 

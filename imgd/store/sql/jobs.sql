@@ -7,13 +7,14 @@ GROUP BY priority, photo_id
 ORDER BY priority, photo_id
 LIMIT :limit;
 
+-- CROSS JOIN keeps the order of the queue, whatever the planner thinks.
 -- name: photos
 SELECT photos.id, photos.revision, roots.path, folders.path, photos.name,
        photos.size, photos.mtime_ns, photos.device, photos.inode
 FROM json_each(:photos) AS wanted
-JOIN photos ON photos.id = wanted.value
-JOIN folders ON folders.id = photos.folder_id
-JOIN roots ON roots.id = folders.root_id
+CROSS JOIN photos ON photos.id = wanted.value
+CROSS JOIN folders ON folders.id = photos.folder_id
+CROSS JOIN roots ON roots.id = folders.root_id
 WHERE photos.state = 'present' AND roots.state = 'online';
 
 -- name: jobs_of
