@@ -41,7 +41,7 @@ def failed(session: Session) -> None:
 @json_option
 @pass_session
 def retry(session: Session, photos: tuple[str, ...], analyzer: str | None, everything: bool) -> None:
-    """Try failed jobs again: those of PHOTO (an id or a path), of one analyzer, or all.
+    """Try failed jobs again, postponed ones at once: those of PHOTO (an id or a path), of one analyzer, or all.
 
     \b
     Examples:

@@ -166,12 +166,21 @@ def state_of(library: Daemon) -> dict[str, Counter[Any]]:
     return {name: Counter(library.rows(query)) for name, query in _STATE.items()}
 
 
+def is_analyzed(library: Daemon) -> bool:
+    """Whether the ingest is over."""
+    if not library.database.exists() or not library.rows("SELECT 1 FROM sqlite_master WHERE name = 'jobs'"):
+        return False
+    return library.rows(
+        "SELECT (SELECT COUNT(*) FROM photos), (SELECT COUNT(*) FROM jobs WHERE state = 'owed')"
+    ) == [(PHOTOS, 0)]
+
+
 def start_and_kill(library: Daemon, chance: random.Random, executed: int) -> None:
     """Kill a daemon at a moment of its start where `executed` is 0, else once so much more was executed."""
     before = len(executions(library))
     process = library.spawn()
     if executed:
-        library.until(lambda: len(executions(library)) >= before + executed, timeout_s=60)
+        library.until(lambda: len(executions(library)) >= before + executed or is_analyzed(library), timeout_s=60)
     time.sleep(chance.uniform(0, 0.05 if executed else 1.0))  # the moment is to be a random one
     assert process.poll() is None, library.said
     library.kill()
@@ -182,17 +191,20 @@ def test_an_ingest_killed_twenty_times_ends_as_one_that_was_not(
     samples: Path, plugin: Path, record_property: Callable[[str, object], None]
 ) -> None:
     chance = random.Random(20)
-    # What a kill interrupts is repeated, so that some executions more than these are done in all.
-    moments = [0] * 4 + [chance.randint(1, 2 * PHOTOS // (KILLS - 4)) for _ in range(KILLS - 4)]
+    # A few more are executed before each kill, which together with these are about all.
+    moments = [0] * 4 + [chance.randint(1, PHOTOS // (KILLS - 4)) for _ in range(KILLS - 4)]
     chance.shuffle(moments)
     with library_of(samples, plugin) as library:
         kept: list[tuple[int, set[tuple[str, str]]]] = []
+        finished_early = 0
         for executed in moments:
             start_and_kill(library, chance, executed)
             log, done = executions(library), committed(library)
             in_flight = Counter(analyzer for analyzer, _ in set(log) - done)
             assert all(in_flight[name] <= most for name, most in IN_FLIGHT.items()), in_flight
             kept.append((len(log), done))
+            finished_early += is_analyzed(library)
+        assert finished_early < KILLS // 4, "too few of the kills met an ingest"
         assert library.rows("PRAGMA integrity_check") == [("ok",)]
         library.start()
         library.wait(120)
