@@ -121,7 +121,7 @@ os.dup2(passed.fileno(), 3)
 environment = {{"LISTEN_PID": str(os.getpid()), "LISTEN_FDS": "1"}}
 listener = listen(Path("/nowhere/else"), environment)
 listener.remove()
-print(listener.path, listener.socket.fileno(), environment, os.get_inheritable(3))
+print(listener.path, listener.socket.fileno(), environment, os.get_inheritable(3), flush=True)
 os._exit(0)
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
