@@ -48,10 +48,11 @@ class Channel(Generic[SentT, ReceivedT]):
         """
         try:
             head = self._stream.read(_LENGTH.size)
-            body = self._stream.read(_LENGTH.unpack(head)[0]) if len(head) == _LENGTH.size else b""
+            length = _LENGTH.unpack(head)[0] if len(head) == _LENGTH.size else 0
+            body = self._stream.read(length)
         except OSError as error:
             raise ChannelClosedError from error
-        if not body:
+        if not length or len(body) < length:
             raise ChannelClosedError
         received: ReceivedT = self._decoder.decode(body)
         return received

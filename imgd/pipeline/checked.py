@@ -23,14 +23,17 @@ def check_finding(analyzer: AnalyzerClass, finding: object) -> StoredFinding:
     check = _Check(analyzer)
     if not isinstance(finding, Finding):
         raise check.error(f"returned {type(finding).__name__}, not a Finding or a Failure")
-    return StoredFinding(
-        facts={_clean(str(key)): check.fact(str(key), value) for key, value in finding.facts.items()},
-        filterable=check.filterable(finding),
-        texts=[check.text(text) for text in finding.texts if text.text.strip()],
-        tags=[check.tag(tag) for tag in finding.tags],
-        regions=[check.region(region) for region in finding.regions],
-        vectors=[check.vector(vector, len(finding.regions)) for vector in finding.vectors],
-    )
+    try:
+        return StoredFinding(
+            facts={_clean(str(key)): check.fact(str(key), value) for key, value in finding.facts.items()},
+            filterable=check.filterable(finding),
+            texts=[check.text(text) for text in finding.texts if text.text.strip()],
+            tags=[check.tag(tag) for tag in finding.tags],
+            regions=[check.region(region) for region in finding.regions],
+            vectors=[check.vector(vector, len(finding.regions)) for vector in finding.vectors],
+        )
+    except (TypeError, ValueError, AttributeError, OverflowError, RecursionError) as error:
+        raise check.error(f"returned a finding that is not as imgd.Finding declares: {error}") from error
 
 
 def plain_finding(stored: StoredFinding) -> Finding:
@@ -72,14 +75,15 @@ class _Check:
             value = self.fact(key, finding.facts.get(key))
             if value is None:
                 continue
-            if kind is str:
-                if not isinstance(value, str):
-                    raise self.error(f"fact {key} was declared str and is {value!r}")
+            # To Python a bool is an int; a whole number will do where a float was declared.
+            if not isinstance(value, (int, float) if kind is float else kind) or (
+                isinstance(value, bool) and kind is not bool
+            ):
+                raise self.error(f"fact {key} was declared {kind.__name__} and is {value!r}")
+            if isinstance(value, str):
                 rows.append((key, None, value))
             elif isinstance(value, bool | int | float):
                 rows.append((key, float(value), None))
-            else:
-                raise self.error(f"fact {key} was declared {kind.__name__} and is {value!r}")
         return rows
 
     def text(self, text: Text) -> Text:
@@ -96,12 +100,14 @@ class _Check:
         if len(box) != 4 or not all(math.isfinite(value) and -1 <= value <= 2 for value in box):
             raise self.error(f"the box of a region is {region.box}, not four fractions of the photo")
         landmarks = tuple((float(x), float(y)) for x, y in region.landmarks)
+        if not all(math.isfinite(value) for point in landmarks for value in point):
+            raise self.error("a landmark of a region is NaN or infinite")
         score = self._fraction("the score of a region", region.score)
         left, top, width, height = box
         return Region(_clean(region.kind), (left, top, width, height), _clean(region.label), score, landmarks)
 
     def vector(self, vector: Vector, regions: int) -> StoredVector:
-        values = np.asarray(vector.values, dtype=np.float32)
+        values = np.asarray(vector.values, dtype=np.float64)  # the squares of large float32 values overflow
         if values.ndim != 1 or values.size == 0:
             raise self.error(f"a vector of space {vector.space} has shape {values.shape}, not (d,)")
         norm = float(np.linalg.norm(values))
@@ -109,7 +115,7 @@ class _Check:
             raise self.error(f"a vector of space {vector.space} holds NaN, infinity, or only zeros")
         if vector.region is not None and not 0 <= vector.region < regions:
             raise self.error(f"a vector names region {vector.region} of {regions}")
-        return StoredVector(vector.space, (values / norm).astype(np.float16).tobytes(), vector.region)
+        return StoredVector(_clean(vector.space), (values / norm).astype(np.float16).tobytes(), vector.region)
 
     def _fraction(self, what: str, value: float) -> float:
         number = float(value)

@@ -55,7 +55,7 @@ def main() -> None:
         importlib.import_module(module)
     selector = selectors.DefaultSelector()
     selector.register(control, selectors.EVENT_READ)
-    with contextlib.suppress(BrokenPipeError):  # the main process is gone: so are its children, by their signal
+    with contextlib.suppress(ConnectionError):  # the main process is gone: so are its children, by their signal
         _serve(control, selector)
 
 

@@ -12,6 +12,7 @@ import subprocess
 import sys
 from collections import deque
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import msgspec
@@ -20,6 +21,8 @@ from imgd.pipeline.nursery import Birth, Death, request_bytes
 
 _HEAD = struct.Struct("<I")
 _PRELOADED = ("imgd.pipeline.worker",)
+_NURSERIES = 3
+"""How many are tried for one child: the first may have been killed, but one that dies at each start is a fault."""
 
 
 class Child:
@@ -49,6 +52,15 @@ class Child:
             self._ended.set_result(status)
 
 
+@dataclass(frozen=True, slots=True)
+class _Expected:
+    """A child that was asked for; the nursery answers in the order of the requests."""
+
+    name: str
+    connection: socket.socket
+    born: asyncio.Future[Child]
+
+
 class ChildStarter:
     """Starts children through the nursery, which is started on first use and again when it died."""
 
@@ -56,8 +68,7 @@ class ChildStarter:
         self._nursery: subprocess.Popen[bytes] | None = None
         self._control: socket.socket | None = None
         self._children: dict[int, Child] = {}
-        self._early_deaths: dict[int, int] = {}
-        self._births: deque[asyncio.Future[int]] = deque()
+        self._births: deque[_Expected] = deque()
         self._listener: asyncio.Task[None] | None = None
         self._starting = asyncio.Lock()
 
@@ -74,30 +85,35 @@ class ChildStarter:
 
     async def start(self, target: str, name: str, setup: object, fds: Sequence[int] = ()) -> Child:
         """Run `target` (`module:function`) in a child of its own, with a socket to it and copies of `fds`."""
+        body = request_bytes(target, name, setup)
         async with self._starting:
-            if self._control is None:
-                self._start_nursery()
-            control = self._control
-            assert control is not None
-            ours, theirs = socket.socketpair()
-            body = request_bytes(target, name, setup)
-            born: asyncio.Future[int] = asyncio.get_running_loop().create_future()
-            self._births.append(born)
-            loop = asyncio.get_running_loop()
-            try:
-                socket.send_fds(control, [_HEAD.pack(len(body))], [theirs.fileno(), *fds])
-                await loop.sock_sendall(control, body)
-                pid = await born
-            except (ConnectionError, OSError):
-                ours.close()
-                raise
-            finally:
-                theirs.close()
-        child = Child(name, pid, ours)
-        self._children[pid] = child
-        if pid in self._early_deaths:
-            self._end(pid, self._early_deaths.pop(pid))
-        return child
+            for _ in range(_NURSERIES - 1):
+                with contextlib.suppress(ConnectionError):  # the nursery was killed: another one takes over
+                    return await self._ask(name, body, fds)
+            return await self._ask(name, body, fds)
+
+    async def _ask(self, name: str, body: bytes, fds: Sequence[int]) -> Child:
+        if self._control is None:
+            self._start_nursery()
+        control, listener = self._control, self._listener
+        assert control is not None
+        assert listener is not None
+        loop = asyncio.get_running_loop()
+        ours, theirs = socket.socketpair()
+        expected = _Expected(name, ours, loop.create_future())
+        self._births.append(expected)
+        try:
+            socket.send_fds(control, [_HEAD.pack(len(body))], [theirs.fileno(), *fds])
+            await loop.sock_sendall(control, body)
+        except ConnectionError:
+            await asyncio.wait([listener])  # it gives the expected birth up
+        except OSError:
+            self._births.remove(expected)
+            ours.close()
+            raise
+        finally:
+            theirs.close()
+        return await expected.born
 
     async def stop(self) -> None:
         """End every child that is left, then the nursery."""
@@ -105,11 +121,12 @@ class ChildStarter:
         for child in children:
             child.kill()
         await asyncio.gather(*(child.wait() for child in children))
+        if self._listener is not None:
+            self._listener.cancel()
+            await asyncio.gather(self._listener, return_exceptions=True)
         if self._control is not None:
             self._control.close()
             self._control = None
-        if self._listener is not None:
-            self._listener.cancel()
         if self._nursery is not None:
             await asyncio.to_thread(self._nursery.wait)
         self._lose_all()
@@ -138,9 +155,9 @@ class ChildStarter:
                 message = decoder.decode(bytes(buffer[_HEAD.size : end]))
                 del buffer[:end]
                 if isinstance(message, Birth):
-                    self._births.popleft().set_result(message.pid)
-                else:
-                    self._end(message.pid, message.status)
+                    self._welcome(self._births.popleft(), message.pid)
+                elif child := self._children.pop(message.pid, None):
+                    child.end(message.status)
         control.close()
         if self._control is control:
             self._control = None
@@ -148,12 +165,13 @@ class ChildStarter:
             if self._nursery is not None:
                 await asyncio.to_thread(self._nursery.wait)
 
-    def _end(self, pid: int, status: int) -> None:
-        child = self._children.pop(pid, None)
-        if child is None:
-            self._early_deaths[pid] = status
+    def _welcome(self, expected: _Expected, pid: int) -> None:
+        child = self._children[pid] = Child(expected.name, pid, expected.connection)
+        if expected.born.done():  # whoever asked for it was cancelled meanwhile
+            child.connection.close()
+            child.kill()
         else:
-            child.end(status)
+            expected.born.set_result(child)
 
     def _lose_all(self) -> None:
         """The nursery is gone, and the kernel has killed its children."""
@@ -161,7 +179,10 @@ class ChildStarter:
             child.end(-signal.SIGKILL)
         self._children.clear()
         while self._births:
-            self._births.popleft().set_exception(ConnectionResetError("the process starter was killed"))
+            expected = self._births.popleft()
+            expected.connection.close()
+            if not expected.born.done():
+                expected.born.set_exception(ConnectionResetError("the process starter was killed"))
 
 
 async def _receive(loop: asyncio.AbstractEventLoop, control: socket.socket) -> bytes:
