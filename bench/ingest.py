@@ -15,6 +15,7 @@ import sqlite3
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from imgd.domain import Priority
@@ -92,7 +93,7 @@ class Library:
 
     def scan(self) -> None:
         for batch in Scan(self.filter).run():
-            self.registrar.register(batch.photos, Priority.SCAN, 2.0)
+            self.registrar.register(batch.photos, Priority.SCAN, 2.0, {})
             self.registrar.check_folders(batch.finished)
             self.registrar.sync_sidecars({folder: [] for folder in batch.finished}, Priority.SCAN)
         self.registrar.check_tree(b"")
@@ -134,7 +135,7 @@ def main() -> None:
                 library.count_statements()
             times = {
                 "scandir + stat": timed(lambda: walk(raw)),
-                "bare insert": timed(lambda n=number: bare_insert(raw, folder / f"bare{n}.db", options.analyzers)),
+                "bare insert": timed(partial(bare_insert, raw, folder / f"bare{number}.db", options.analyzers)),
                 "register": timed(library.scan),
             }
             statements = statements or library.statements
