@@ -18,6 +18,8 @@ from imgd.store.findings import Committed, commit
 log = logging.getLogger(__name__)
 
 _RETRY_S = 5.0
+_PASSING = (ImgdError, sqlite3.OperationalError)
+"""What may pass by itself: a full disk, or another program that keeps the database locked."""
 AfterCommit = Callable[[sqlite3.Connection, Sequence[int]], None]
 """Runs in the commit's own transaction with the ids of the photos that were decoded."""
 
@@ -60,7 +62,7 @@ class Committer:
         if self._outcomes or self._decoded:
             try:
                 await self._commit()
-            except ImgdError as error:
+            except _PASSING as error:
                 log.warning("the last batch was not committed and stays owed: %s", error)
 
     @property
@@ -94,8 +96,8 @@ class Committer:
             try:
                 await self._commit()
                 self.fault = ""
-            except ImgdError as error:
-                self.fault = f"{error}. {error.advice}"
+            except _PASSING as error:
+                self.fault = f"{error}. {error.advice}" if isinstance(error, ImgdError) else str(error)
                 log.error("%s; the batch is kept and tried again", error)
                 await asyncio.sleep(_RETRY_S)
 
@@ -112,12 +114,31 @@ class Committer:
                 self._after(connection, [each.photo_id for each in decoded])
             return committed
 
+        writing = asyncio.wrap_future(self._database.write(work))
+        cancelled = await _outlast(writing)
         try:
-            committed = await asyncio.wrap_future(self._database.write(work))
-        except BaseException:
+            committed = writing.result()
+        except BaseException as error:
             self._decoded = decoded + self._decoded
             self._outcomes = outcomes + self._outcomes
             self._waiting |= waiting
             self._changed.set()
+            self._full.set()  # it has waited long enough
+            if cancelled:
+                raise asyncio.CancelledError from error
             raise
         self._committed(committed)
+        if cancelled:
+            raise asyncio.CancelledError
+
+
+async def _outlast(writing: asyncio.Future[Committed]) -> bool:
+    """Wait for a write to end, and say whether the waiting was cancelled meanwhile: what the write thread has
+    begun ends by itself, and giving it up would commit the batch twice."""
+    cancelled = False
+    while not writing.done():
+        try:
+            await asyncio.wait([writing])
+        except asyncio.CancelledError:
+            cancelled = True
+    return cancelled

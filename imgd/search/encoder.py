@@ -34,6 +34,7 @@ class EncoderProcess:
         self._starter = starter
         self._encoders = encoders
         self._specs: Mapping[str, AnalyzerSpec] = {}
+        self._served: Mapping[str, AnalyzerSpec] = {}
         self._missing: Mapping[str, str] = {}
         self._device = device
         self._numbers = itertools.count()
@@ -88,8 +89,11 @@ class EncoderProcess:
 
     async def _ready_channel(self) -> EncoderChannel:
         async with self._starting:
+            if self._channel is not None and self._served != self._specs:
+                await self.stop()  # it would not know a model that was fetched since it started
             if self._channel is None:
-                setup = EncoderSetup(tuple(self._specs.values()), self._device)
+                self._served = dict(self._specs)
+                setup = EncoderSetup(tuple(self._served.values()), self._device)
                 child = await self._starter.start("imgd.pipeline.encoder:run", "imgd-encoder", setup)
                 self._channel = await AsyncChannel.open(child.connection, EncodeAnswer)
                 self._life = asyncio.create_task(self._live(child, self._channel), name="encoder")

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import itertools
 import os
 
 import pytest
@@ -32,7 +33,7 @@ def test_slots_lie_apart_and_inside_the_memory_and_are_used_again(arena):
     slots = [arena.lend() for _ in range(arena.free_slots)]
     assert arena.free_slots == 0
     ends = sorted(slots)
-    assert all(after - before >= arena.slot_bytes for before, after in zip(ends, ends[1:], strict=False))
+    assert all(after - before >= arena.slot_bytes for before, after in itertools.pairwise(ends))
     assert ends[-1] + arena.slot_bytes <= arena.size_bytes
     arena.take_back(slots[3])
     assert arena.lend() == slots[3]

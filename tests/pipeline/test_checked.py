@@ -84,7 +84,7 @@ def test_numpy_scalars_become_plain_values():
         facts={
             "sharp": np.float32(0.5),
             "count": np.int64(3),
-            "flash": np.bool_(True),  # noqa: FBT003
+            "flash": np.bool_(True),
             "camera": np.str_("X100"),
             "other": (np.uint8(1), {"a": np.float16(2)}),
         }

@@ -35,6 +35,10 @@ async def greeting(child: Child) -> list[str]:
     return line.decode().split()
 
 
+def comm(pid: int) -> str:
+    return Path(f"/proc/{pid}/comm").read_text().strip()
+
+
 def wait_for_end(pid: int) -> None:
     """Until `pid` has ended; it need not be a child of this process."""
     try:
@@ -55,7 +59,7 @@ def test_a_child_runs_its_target_under_the_nursery_with_its_setup() -> None:
         assert int(pid) == child.pid
         assert starter.pids == [int(parent), child.pid]
         assert (setup, fds) == ("setup", "0")
-        assert Path(f"/proc/{pid}/comm").read_text().strip() == "toy"
+        assert comm(child.pid) == "toy"
         assert starter.names() == {int(parent): "imgd-nursery", child.pid: "toy"}
         assert child.alive
         child.connection.close()

@@ -1,0 +1,188 @@
+"""The encoder process, for real."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from imgd.errors import ModelMissingError, SearchError
+from imgd.pipeline.messages import AnalyzerSpec
+from imgd.pipeline.process import ChildStarter
+from imgd.search import encoder
+from imgd.search.encoder import EncoderProcess
+
+_TOYS = Path(__file__).parent / "toys"
+
+
+@pytest.fixture(autouse=True)
+def toys(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(filter(None, [str(_TOYS), os.environ.get("PYTHONPATH")])))
+    monkeypatch.syspath_prepend(str(_TOYS))
+
+
+def spec(kind: Any) -> AnalyzerSpec:
+    return AnalyzerSpec(kind.space, kind.__module__, kind.__qualname__, None, {})
+
+
+@asynccontextmanager
+async def encoders(*offered: str) -> AsyncIterator[tuple[EncoderProcess, ChildStarter]]:
+    """All toy encoders are installed; those `offered` have their models."""
+    import toy_encoders
+
+    kinds = {name: getattr(toy_encoders, name) for name in ("Letters", "Process", "Unloadable")}
+    starter = ChildStarter()
+    process = EncoderProcess(starter, {kind.space: kind for kind in kinds.values()})
+    process.offer(
+        {kinds[name].space: spec(kinds[name]) for name in offered},
+        {kind.space: "run `imgctl models pull toy`" for name, kind in kinds.items() if name not in offered},
+    )
+    try:
+        async with asyncio.timeout(30):
+            yield process, starter
+    finally:
+        await process.stop()
+        await starter.stop()
+
+
+async def lives_in(process: EncoderProcess) -> int:
+    return int((await process.encode("process:2", ["x"]))[0, 0])
+
+
+def test_texts_become_one_row_each() -> None:
+    async def work() -> None:
+        async with encoders("Letters") as (process, starter):
+            assert starter.pids == []
+            rows = await process.encode("letters:3", ["aaa", "cc"])
+            assert rows.dtype == np.float32
+            np.testing.assert_allclose(rows, [[1, 0, 0], [0, 0, 1]], atol=1e-3)
+            assert list(starter.names().values()) == ["imgd-nursery", "imgd-encoder"]
+            assert set(process.spaces()) == {"letters:3", "process:2", "unloadable:2"}
+            assert process.background("letters:3") == ("abc", "cab")
+
+    asyncio.run(work())
+
+
+def test_many_requests_at_once_each_get_their_own_answer_from_one_process() -> None:
+    async def work() -> None:
+        async with encoders("Letters", "Process") as (process, _):
+            texts = ["a" * number + "b" for number in range(20)]
+            rows = await asyncio.gather(*(process.encode("letters:3", [text]) for text in texts))
+            ratios = [row[0, 0] / row[0, 1] for row in rows]
+            np.testing.assert_allclose(ratios, range(20), atol=0.1)
+            first = await process.encode("process:2", ["x"])
+            second = await process.encode("process:2", ["y"])
+            np.testing.assert_array_equal(first, second)
+            assert first[0, 1] == 1
+
+    asyncio.run(work())
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"), [("raise", "KeyError: 'no such word'"), ("nan", "not finite"), ("short", "for 1 texts")]
+)
+def test_an_encoder_that_fails_costs_that_search_only(text: str, reason: str) -> None:
+    async def work() -> None:
+        async with encoders("Letters", "Process") as (process, _):
+            before = await lives_in(process)
+            with pytest.raises(SearchError, match=reason):
+                await process.encode("letters:3", [text])
+            assert (await process.encode("letters:3", ["a"])).shape == (1, 3)
+            assert await lives_in(process) == before
+
+    asyncio.run(work())
+
+
+def test_an_encoder_that_cannot_be_loaded_says_why_and_others_serve() -> None:
+    async def work() -> None:
+        async with encoders("Unloadable", "Letters") as (process, _):
+            with pytest.raises(SearchError, match="a library is missing"):
+                await process.encode("unloadable:2", ["a"])
+            assert (await process.encode("letters:3", ["a"])).shape == (1, 3)
+
+    asyncio.run(work())
+
+
+def test_a_crash_fails_what_waited_and_the_next_search_has_a_new_process() -> None:
+    async def work() -> None:
+        async with encoders("Letters", "Process") as (process, _):
+            before = await lives_in(process)
+            answers = await asyncio.gather(
+                process.encode("letters:3", ["crash"]),
+                process.encode("letters:3", ["a"]),
+                return_exceptions=True,
+            )
+            assert [str(answer) for answer in answers] == [str(SearchError("the encoder process ended"))] * 2
+            assert await lives_in(process) != before
+
+    asyncio.run(work())
+
+
+def test_a_killed_idle_process_is_replaced() -> None:
+    async def work() -> None:
+        async with encoders("Process") as (process, starter):
+            before = await lives_in(process)
+            os.kill(before, signal.SIGKILL)
+            while before in starter.pids:  # noqa: ASYNC110
+                await asyncio.sleep(0.005)
+            assert await lives_in(process) != before
+
+    asyncio.run(work())
+
+
+def test_one_that_takes_too_long_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def work() -> None:
+        async with encoders("Letters", "Process") as (process, starter):
+            before = await lives_in(process)
+            monkeypatch.setattr(encoder, "_TIMEOUT_S", 0.2)
+            with pytest.raises(SearchError, match="longer than 0.2 s"):
+                await process.encode("letters:3", ["hang"])
+            monkeypatch.setattr(encoder, "_TIMEOUT_S", 20.0)
+            assert await lives_in(process) != before
+
+    asyncio.run(work())
+
+
+def test_a_missing_model_is_named_with_what_gets_it() -> None:
+    async def work() -> None:
+        async with encoders("Letters") as (process, starter):
+            with pytest.raises(ModelMissingError) as caught:
+                await process.encode("process:2", ["a"])
+            assert caught.value.advice == "run `imgctl models pull toy`"
+            assert starter.pids == []
+
+    asyncio.run(work())
+
+
+def test_a_model_that_came_later_serves_the_next_search() -> None:
+    async def work() -> None:
+        import toy_encoders
+
+        async with encoders("Letters") as (process, _):
+            await process.encode("letters:3", ["a"])
+            kinds = (toy_encoders.Letters, toy_encoders.Process)
+            process.offer({kind.space: spec(kind) for kind in kinds}, {})
+            assert await lives_in(process)
+            assert (await process.encode("letters:3", ["a"])).shape == (1, 3)
+
+    asyncio.run(work())
+
+
+def test_an_idle_process_ends_and_the_next_search_starts_another(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(encoder, "_IDLE_STOP_S", 0.3)
+
+    async def work() -> None:
+        async with encoders("Process") as (process, starter):
+            before = await lives_in(process)
+            while len(starter.pids) > 1:  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
+            assert await lives_in(process) != before
+
+    asyncio.run(work())

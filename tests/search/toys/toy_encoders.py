@@ -1,0 +1,62 @@
+"""Query encoders that the tests run in a real encoder process: a good one, and bad ones."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from imgd import QueryEncoder
+
+
+class Letters(QueryEncoder[None]):
+    """Counts of a, b and c; at certain texts it does what they say."""
+
+    name = "letters"
+    space = "letters:3"
+    dimensions = 3
+    background_texts = ("abc", "cab")
+
+    def encode_texts(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
+        if texts[0] == "crash":
+            os._exit(3)
+        if texts[0] == "hang":
+            time.sleep(3600)
+        if texts[0] == "raise":
+            raise KeyError("no such word")
+        if texts[0] == "nan":
+            return np.full((len(texts), 3), np.nan, np.float32)
+        if texts[0] == "short":
+            return np.ones((len(texts) + 1, 3), np.float32)
+        rows = np.array([[text.count(letter) for letter in "abc"] for text in texts], np.float64) + 0.001
+        return (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
+
+
+class Process(QueryEncoder[None]):
+    """Says which process it runs in, and whether it was loaded there."""
+
+    name = "process"
+    space = "process:2"
+    dimensions = 2
+    loads = 0
+
+    def load(self, device: str) -> None:
+        self.loads += 1
+
+    def encode_texts(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
+        return np.array([[os.getpid(), self.loads]] * len(texts), np.float32)
+
+
+class Unloadable(QueryEncoder[None]):
+    name = "unloadable"
+    space = "unloadable:2"
+    dimensions = 2
+
+    def load(self, device: str) -> None:
+        raise ImportError("a library is missing")
+
+    def encode_texts(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
+        raise NotImplementedError
