@@ -69,7 +69,7 @@ class Roster:
             AnalyzerDeclaration(
                 name,
                 each.declaration.version,
-                settings_digest(self._settings.analyzers.get(name), each.declaration.code_settings),
+                settings_digest(self._settings_of(name), each.declaration.code_settings),
             )
             for name, each in self.standings.items()
             if each.state is not AnalyzerState.OFF
@@ -96,7 +96,7 @@ class Roster:
             if advice:
                 missing[space] = advice
                 continue
-            settings = self._settings.analyzers.get(encoder.analyzer)
+            settings = self._settings_of(encoder.analyzer)
             specs[space] = AnalyzerSpec(space, encoder.__module__, encoder.__qualname__, settings, model_dirs)
         return specs, missing
 
@@ -124,10 +124,15 @@ class Roster:
 
     def _spec(self, standing: Standing) -> AnalyzerSpec:
         declaration = standing.declaration
-        settings: Any = self._settings.analyzers.get(declaration.name)
-        if settings is None and declaration.settings_type is not None:
-            settings = declaration.settings_type()
         cache_dir = (
             self._settings.paths.cache_dir / f"{declaration.name}s" if declaration.wants_cache_dir else None
         )
-        return make_spec(declaration, settings, standing.model_dirs, cache_dir)
+        return make_spec(declaration, self._settings_of(declaration.name), standing.model_dirs, cache_dir)
+
+    def _settings_of(self, name: str) -> Any:
+        """The settings of analyzer `name`: its defaults where imgd.toml was read without its schema."""
+        settings = self._settings.analyzers.get(name)
+        declaration = self.declared.get(name)
+        if settings is None and declaration is not None and declaration.settings_type is not None:
+            return declaration.settings_type()
+        return settings

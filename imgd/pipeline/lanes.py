@@ -213,7 +213,7 @@ class Lane:
         """Find who is to blame for an end, and put everybody else back in front."""
         status = await child.wait()
         sent, self._sent = self._sent, deque()
-        if not hung and status == 0:
+        if not hung and status == 0 and not sent:
             return
         doing = self._arena.read_line(self._setup.index)
         reason = f"took longer than {self._timeout_s:g} s" if hung else describe_exit(status)

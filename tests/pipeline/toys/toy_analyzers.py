@@ -141,3 +141,39 @@ class Unloadable(_Bad):
 class LaneUnloadable(Unloadable):
     name = "laneunloadable"
     device = Device.MODEL
+
+
+class Report(Analyzer[None]):
+    """A lane's analyzer that does what the photo's path says."""
+
+    name = "report"
+    version = "1"
+    needs = Needs(edge=8)
+    device = Device.MODEL
+    batch_size = 4
+
+    def analyze(self, photos: Sequence[PhotoInput]) -> list[Finding]:
+        for photo in photos:
+            if "crash" in photo.path:
+                os.kill(os.getpid(), signal.SIGSEGV)
+            if "leave" in photo.path:
+                os._exit(0)
+            if "hang" in photo.path:
+                time.sleep(3600)
+        return [
+            Finding(facts={"batch": len(photos), "pid": os.getpid(), "pixels": photo.image.flatten().tolist()[:3]})
+            for photo in photos
+        ]
+
+
+class CrashingLoad(Analyzer[None]):
+    name = "crashingload"
+    version = "1"
+    needs = Needs(edge=8)
+    device = Device.MODEL
+
+    def load(self, device: str) -> None:
+        os.kill(os.getpid(), signal.SIGSEGV)
+
+    def analyze(self, photos: Sequence[PhotoInput]) -> list[Finding]:
+        return [Finding() for _ in photos]

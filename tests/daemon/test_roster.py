@@ -1,0 +1,197 @@
+"""Which analyzers can run, and which of their settings make findings stale."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+
+import pytest
+
+from imgd import Analyzer, Model, ModelFile, QueryEncoder, hookimpl
+from imgd.config import PathSettings, Settings
+from imgd.daemon.roster import AnalyzerState, Roster
+from imgd.plugins import build_plugin_manager
+from imgd.store.analyzers import AnalyzerRow
+from imgd.weights.catalogue import Catalogue
+from imgd.weights.store import ModelStore
+
+WEIGHTS = b"weights"
+
+
+@dataclass(frozen=True)
+class ToySettings:
+    threshold: float = 0.5
+    threads: int = 1
+
+
+class Plain(Analyzer[None]):
+    name = "plain"
+    version = "3"
+    wants_cache_dir = True
+
+    def analyze(self, photos: Any) -> Any:
+        raise NotImplementedError
+
+
+class Modelled(Analyzer[ToySettings]):
+    name = "modelled"
+    version = "1"
+    requires = ("toy",)
+    reads_sidecars = True
+    settings_type = ToySettings
+    code_settings: ClassVar = frozenset({"threads"})
+
+    def analyze(self, photos: Any) -> Any:
+        raise NotImplementedError
+
+
+class Words(QueryEncoder[ToySettings]):
+    name = "words"
+    space = "toy:2"
+    dimensions = 2
+    requires = ("toy",)
+    analyzer = "modelled"
+
+    def encode_texts(self, texts: Any) -> Any:
+        raise NotImplementedError
+
+
+class Plugin:
+    @hookimpl
+    def imgd_analyzers(self, settings: object) -> list[type]:
+        return [Plain, Modelled]
+
+    @hookimpl
+    def imgd_query_encoders(self, settings: object) -> list[type]:
+        return [Words]
+
+
+class Bench:
+    def __init__(self, folder: Path) -> None:
+        file = ModelFile("weights.bin", hashlib.sha256(WEIGHTS).hexdigest(), len(WEIGHTS), ())
+        self.catalogue = Catalogue({"toy": Model("toy", "A toy", "MIT", (file,))})
+        self.models = ModelStore(folder / "models", self.catalogue)
+        self.settings = Settings(
+            paths=PathSettings(folder / "state", folder / "cache", folder / "models", folder / "sock"),
+            analyzers={"plain": None, "modelled": ToySettings()},
+        )
+
+    def roster(self, **changes: Any) -> Roster:
+        registry = build_plugin_manager([Plugin()], selection="")
+        return Roster(registry, dataclasses.replace(self.settings, **changes), self.models)
+
+    def fetch(self) -> None:
+        folder = self.models.root / "toy"
+        folder.mkdir(parents=True)
+        (folder / "weights.bin").write_bytes(WEIGHTS)
+        assert not any(check.problem for check in self.models.verify("toy"))
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Bench:
+    return Bench(tmp_path)
+
+
+ROWS = {
+    name: AnalyzerRow(number, name, "1", "", 1, active=True)
+    for number, name in enumerate(("plain", "modelled"), 7)
+}
+
+
+def states(roster: Roster) -> dict[str, AnalyzerState]:
+    return {name: each.state for name, each in roster.standings.items()}
+
+
+def digest(roster: Roster, name: str = "modelled") -> str:
+    return next(each.digest for each in roster.declarations() if each.name == name)
+
+
+def test_an_analyzer_without_its_model_waits_and_says_which_command_gets_it(bench: Bench) -> None:
+    roster = bench.roster()
+    assert states(roster) == {"plain": AnalyzerState.READY, "modelled": AnalyzerState.WAITING}
+    assert roster.standings["modelled"].advice == "run `imgctl models pull toy`"
+    assert [each.name for each in roster.active(ROWS)] == ["plain"]
+    assert [each.name for each in roster.declarations()] == ["plain", "modelled"]
+
+
+def test_a_model_that_was_fetched_is_seen_at_the_next_look(bench: Bench) -> None:
+    roster = bench.roster()
+    bench.fetch()
+    roster.look_again()
+    assert states(roster)["modelled"] is AnalyzerState.READY
+    active = {each.name: each for each in roster.active(ROWS)}
+    assert active["modelled"].id == 8
+    assert active["modelled"].spec.model_dirs == {"toy": bench.models.root / "toy"}
+    assert active["modelled"].spec.settings == ToySettings()
+    assert active["plain"].spec.cache_dir == bench.settings.paths.cache_dir / "plains"
+    assert active["modelled"].spec.cache_dir is None
+
+
+def test_a_broken_analyzer_stays_broken_until_forgiven_and_still_owes(bench: Bench) -> None:
+    roster = bench.roster()
+    roster.mark_broken("plain", "ImportError: a library is missing")
+    roster.look_again()
+    assert states(roster)["plain"] is AnalyzerState.BROKEN
+    assert roster.standings["plain"].advice == "ImportError: a library is missing"
+    assert roster.active(ROWS) == []
+    assert "plain" in [each.name for each in roster.declarations()]
+    roster.forgive()
+    assert states(roster)["plain"] is AnalyzerState.READY
+
+
+def test_an_analyzer_that_is_switched_off_owes_nothing_broken_or_not(bench: Bench) -> None:
+    roster = bench.roster(disabled=frozenset({"plain"}))
+    roster.mark_broken("plain", "ImportError")
+    assert states(roster)["plain"] is AnalyzerState.OFF
+    assert "enabled = false" in roster.standings["plain"].advice
+    assert [each.name for each in roster.declarations()] == ["modelled"]
+    assert roster.active(ROWS) == []
+
+
+def test_an_analyzer_that_the_store_does_not_know_yet_does_not_run(bench: Bench) -> None:
+    assert bench.roster().active({}) == []
+
+
+def test_settings_that_change_findings_make_them_stale_and_others_do_not(bench: Bench) -> None:
+    before = digest(bench.roster())
+    assert digest(bench.roster()) == before
+
+    def changed(**changes: Any) -> str:
+        return digest(bench.roster(analyzers={"plain": None, "modelled": ToySettings(**changes)}))
+
+    assert changed(threads=8) == before
+    assert changed(threshold=0.6) != before
+
+
+def test_settings_that_nobody_wrote_down_are_the_defaults(bench: Bench) -> None:
+    bench.fetch()
+    unwritten = bench.roster(analyzers={})
+    assert digest(unwritten) == digest(bench.roster())
+    specs, _ = unwritten.encoder_specs()
+    assert specs["toy:2"].settings == ToySettings()
+
+
+def test_versions_are_declared_as_the_classes_say(bench: Bench) -> None:
+    assert {each.name: each.version for each in bench.roster().declarations()} == {"plain": "3", "modelled": "1"}
+
+
+def test_readers_of_sidecars_are_known_by_id(bench: Bench) -> None:
+    assert bench.roster().sidecar_readers(ROWS) == [8]
+    assert bench.roster().sidecar_readers({}) == []
+
+
+def test_an_encoder_has_its_analyzers_settings_and_waits_for_its_model(bench: Bench) -> None:
+    roster = bench.roster(analyzers={"plain": None, "modelled": ToySettings(threshold=0.9)})
+    assert roster.encoder_specs() == ({}, {"toy:2": "run `imgctl models pull toy`"})
+    bench.fetch()
+    specs, missing = roster.encoder_specs()
+    assert missing == {}
+    assert (specs["toy:2"].name, specs["toy:2"].settings) == ("toy:2", ToySettings(threshold=0.9))
+    assert specs["toy:2"].model_dirs == {"toy": bench.models.root / "toy"}
+
+
+def test_plugins_are_named_with_their_analyzers(bench: Bench) -> None:
+    assert bench.roster().standings["plain"].plugin == "Plugin"
