@@ -81,9 +81,10 @@ def _receive(control: socket.socket) -> tuple[bytes, list[int]] | None:
     head, fds, _flags, _address = socket.recv_fds(control, _HEAD.size, _MAX_FDS)
     if len(head) < _HEAD.size:
         return None
+    length = _HEAD.unpack(head)[0]
     body = bytearray()
-    while len(body) < _HEAD.unpack(head)[0]:
-        part = control.recv(1 << 16)
+    while len(body) < length:
+        part = control.recv(length - len(body))  # not into the next request, whose descriptors would be lost
         if not part:
             return None
         body += part

@@ -113,7 +113,12 @@ class ChildStarter:
             raise
         finally:
             theirs.close()
-        return await expected.born
+        try:
+            return await expected.born
+        except asyncio.CancelledError:
+            if expected.born.done() and not expected.born.cancelled() and expected.born.exception() is None:
+                _give_up(expected.born.result())
+            raise
 
     async def stop(self) -> None:
         """End every child that is left, then the nursery."""
@@ -168,8 +173,7 @@ class ChildStarter:
     def _welcome(self, expected: _Expected, pid: int) -> None:
         child = self._children[pid] = Child(expected.name, pid, expected.connection)
         if expected.born.done():  # whoever asked for it was cancelled meanwhile
-            child.connection.close()
-            child.kill()
+            _give_up(child)
         else:
             expected.born.set_result(child)
 
@@ -183,6 +187,11 @@ class ChildStarter:
             expected.connection.close()
             if not expected.born.done():
                 expected.born.set_exception(ConnectionResetError("the process starter was killed"))
+
+
+def _give_up(child: Child) -> None:
+    child.connection.close()
+    child.kill()
 
 
 async def _receive(loop: asyncio.AbstractEventLoop, control: socket.socket) -> bytes:
