@@ -75,7 +75,7 @@ class Bench:
         assert finding is not None
         return finding.facts
 
-    def item_analyzed(self, item: LaneItem, outcome: AnalyzerOutcome) -> None:
+    def item_analyzed(self, item: LaneItem, outcome: AnalyzerOutcome, size_bytes: int = 0) -> None:
         self.outcomes[os.fsdecode(item.path)[1:-4]] = outcome
         self._heard.set()
 
