@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -15,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 import xxhash
 
-from imgd.errors import DiskFullError
+from imgd.errors import DiskFullError, StoreError
 from imgd.index.text import sync_folder
 
 EXACT_UP_TO = 20_000
@@ -70,13 +72,16 @@ def save(folder: Path, space: str, kind: str, index: Any, *, max_id: int, change
     """Write the index beside what is there, then its manifest, whose rename puts it in place.
 
     Raises:
-        DiskFullError: when it does not fit; what was there before stays in use.
+        DiskFullError: when it does not fit.
+        StoreError: when it cannot be written for another reason. What was there before stays in use either way.
     """
     stem = safe_name(space)
     path = folder / f"{stem}.{change_seq}-{max_id}.faiss"
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     try:
-        faiss.write_index(index, str(path))
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        # FAISS's own writer tells of a failure without its errno, and of one at closing not at all.
+        with path.open("wb") as file:
+            faiss.write_index(index, faiss.PyCallbackIOWriter(file.write))  # type: ignore[attr-defined]
         manifest = Manifest(
             space, index.d, kind, index.ntotal, max_id, change_seq, path.name, path.stat().st_size, _xxh3(path)
         )
@@ -87,8 +92,11 @@ def save(folder: Path, space: str, kind: str, index: Any, *, max_id: int, change
         beside.replace(folder / f"{stem}.json")
         sync_folder(folder)
     except (OSError, RuntimeError) as error:
-        path.unlink(missing_ok=True)
-        raise DiskFullError(f"the index of {space} could not be written: {error}") from error
+        with suppress(OSError):
+            path.unlink(missing_ok=True)
+        is_full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
+        kind_of_error = DiskFullError if is_full else StoreError
+        raise kind_of_error(f"the index of {space} could not be written: {error}") from error
     discard(folder, space, keep=path.name)
     return manifest
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -36,7 +35,6 @@ class IndexStatus:
     covered_seq: int
     dirty: int
     dirty_since: float | None
-    building: str
     faults: tuple[str, ...]
     spaces: tuple[SpaceStatus, ...]
 
@@ -77,7 +75,6 @@ class IndexRefresher:
         self._dirty_since: float | None = None
         self._retry_at = -math.inf
         self._built_at: dict[str, float] = {}
-        self._building = ""
         self._faults: dict[str, str] = {}
 
     def start(self) -> None:
@@ -107,7 +104,7 @@ class IndexRefresher:
             dirty = library.execute(self._sql["count_changed"], place).fetchone()[0] if covered < newest else 0
         spaces = tuple(index.status() for index in self._spaces.all())
         faults = (*self._faults.values(), *(space.fault for space in spaces if space.fault))
-        return IndexStatus(newest, covered, dirty, self._dirty_since, self._building, faults, spaces)
+        return IndexStatus(newest, covered, dirty, self._dirty_since, faults, spaces)
 
     def refresh_now(self) -> IndexStatus:
         """Bring everything up to the newest change, wait for it, and say how it went. Not for the event loop."""
@@ -126,19 +123,32 @@ class IndexRefresher:
 
     def _note_dirt(self) -> None:
         """Learn whether anything is uncovered, and since when."""
-        try:
-            covered = self._text.covered_seq()
-            with self._database.read() as library:
-                is_dirty = covered < newest_change_seq(library) or not self._text.ready
-        except (ImgdError, sqlite3.Error) as error:
-            self._faults["text"] = str(error)
-            is_dirty = True
+        is_dirty = False
+        for part, is_behind in (("text", self._is_text_behind), ("spaces", self._is_a_build_due)):
+            try:
+                is_dirty |= is_behind()
+            except Exception as error:  # noqa: BLE001 - whatever it was, the thread goes on and tries again
+                self._faults[part] = _describe(error)
         if not is_dirty and not self._faults:
             self._dirty_since = None
         elif self._dirty_since is None:
             self._dirty_since = time.time()
         if not self._is_idle():
             self._last_busy = time.monotonic()
+
+    def _is_text_behind(self) -> bool:
+        covered = self._text.covered_seq()
+        with self._database.read() as library:
+            return covered < newest_change_seq(library) or not self._text.ready
+
+    def _is_a_build_due(self) -> bool:
+        """Whether a saved index was found torn or gone, or vectors wait that no search finds."""
+        indexes = self._spaces.all()
+        for index in indexes:
+            # While vectors wait, each further look would count them all again.
+            if not index.status().waiting:
+                index.catch_up()
+        return any(index.is_due(idle=False) for index in indexes)
 
     def _has_been_idle(self) -> bool:
         return self._is_idle() and time.monotonic() - self._last_busy >= self._settings.idle_s
@@ -172,7 +182,6 @@ class IndexRefresher:
         now = time.monotonic()
         rested = now - self._built_at.get(index.space.name, -math.inf) >= _BUILD_PAUSE_S
         if index.is_due(idle=idle and rested):
-            self._building = index.space.name
             self._built_at[index.space.name] = now
             index.rebuild(self._stopping.is_set)
 
@@ -197,12 +206,13 @@ class IndexRefresher:
     @contextmanager
     def _recorded(self, part: str) -> Iterator[None]:
         """The boundary of one part of a refresh: its fault is kept for the status, and the others go on."""
-        self._building = part
         try:
             yield
-        except (ImgdError, OSError, sqlite3.Error, RuntimeError) as error:
-            self._faults[part] = str(error)
+        except Exception as error:  # noqa: BLE001 - whatever it was, the thread and the other parts go on
+            self._faults[part] = _describe(error)
         else:
             self._faults.pop(part, None)
-        finally:
-            self._building = ""
+
+
+def _describe(error: Exception) -> str:
+    return str(error) if isinstance(error, ImgdError) else f"{type(error).__name__}: {error}"

@@ -53,7 +53,8 @@ class TextIndex:
 
     @property
     def longest_write_s(self) -> float:
-        """The longest write transaction of a refresh so far, in seconds."""
+        """The longest write transaction of a refresh so far, in seconds: the longest that a search can have waited
+        for one. No part of the daemon asks; it is here for benchmarks to hold the chunks to their aim."""
         return self._longest_write_s
 
     def covered_seq(self) -> int:

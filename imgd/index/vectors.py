@@ -162,10 +162,11 @@ class SpaceIndex:
         return self._float32(list(found.values()))
 
     def is_due(self, *, idle: bool) -> bool:
-        """Whether a build pays: tail and mask are a large share of the index or, when idle, not a small one."""
-        if self.fault:
+        """Whether a build pays: a fault, vectors that nothing finds yet, or tail and mask as a large share of the
+        index or, when idle, not a small one."""
+        if self.fault or self._waiting:
             return True
-        changed = len(self._tail) + self._waiting + len(self._removed)
+        changed = len(self._tail) + len(self._removed)
         least, share = (1_000, 0.02) if idle else (5_000, 0.1)
         return changed > max(least, share * self._built.count)
 
@@ -173,7 +174,7 @@ class SpaceIndex:
         """Build the index anew from the store, save it, and search it from then on.
 
         Raises:
-            DiskFullError: when it cannot be saved; the old one stays in use.
+            StoreError, DiskFullError: when it cannot be saved; the old one stays in use.
         """
         with self._building:
             try:

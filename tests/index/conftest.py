@@ -67,7 +67,10 @@ class Library:
         self._do(work)
 
     def rename(self, photo_id: int, name: str) -> None:
-        self._change(photo_id, "name = ?, display_name = ?", name.encode(), name)
+        self.rename_to(photo_id, name.encode(), name)
+
+    def rename_to(self, photo_id: int, name: bytes, display_name: str) -> None:
+        self._change(photo_id, "name = ?, display_name = ?", name, display_name)
 
     def lose(self, photo_id: int) -> None:
         self._change(photo_id, "state = 'missing', missing_since = 1.0")

@@ -10,9 +10,11 @@ import numpy as np
 import pytest
 
 from imgd.config import IndexSettings
+from imgd.index import refresh, vectors
 from imgd.index.refresh import IndexRefresher
 from imgd.index.spaces import SpaceIndexes
 from imgd.index.text import TextIndex
+from imgd.index.vectors import SpaceIndex
 from imgd.index.words import Words
 
 
@@ -131,3 +133,55 @@ def test_large_changes_of_a_space_lead_to_a_build(library, refresher, monkeypatc
     library.add_many([f"more {n}.jpg" for n in range(5100)], vectors={"s": np.ones(8, np.float32)})
     each._refresh(idle=False)
     assert each.freshness().spaces[0].indexed == 6300
+
+
+@pytest.mark.parametrize("harm", ["torn", "deleted"])
+def test_a_vector_index_that_was_harmed_is_built_anew_at_the_start(
+    library, refresher, tmp_path, monkeypatch, harm
+):
+    monkeypatch.setattr(vectors, "TAIL_LIMIT", 10)
+    monkeypatch.setattr(vectors, "_CHUNK", 10)
+    library.add_many([f"{n}.jpg" for n in range(35)], vectors={"s": np.ones(8, np.float32)})
+    assert refresher().refresh_now().spaces[0].indexed == 35
+    for path in (tmp_path / "vectors").iterdir():
+        if harm == "deleted":
+            path.unlink()
+        elif path.suffix == ".faiss":
+            path.write_bytes(path.read_bytes()[:-50])
+    built = threading.Event()
+    rebuild = SpaceIndex.rebuild
+
+    def rebuild_and_tell(index: SpaceIndex, *args: object) -> None:
+        rebuild(index, *args)  # type: ignore[arg-type]
+        built.set()
+
+    monkeypatch.setattr(SpaceIndex, "rebuild", rebuild_and_tell)
+    each = refresher()
+    each.start()
+    assert built.wait(20)
+    each.stop()
+    after = each.freshness()
+    assert (after.clean, after.faults) == (True, ())
+    assert (after.spaces[0].indexed, after.spaces[0].waiting) == (35, 0)
+
+
+def test_whatever_fails_in_a_refresh_is_told_and_the_thread_goes_on(library, text, refresher, monkeypatch):
+    monkeypatch.setattr(refresh, "_RETRY_S", 0.0)
+    each = refresher()
+    done = wait_until_clean(each, text, monkeypatch)
+    refresh_for_good = text.refresh
+    told: list[tuple[str, ...]] = []
+
+    def refresh_badly(*args: object) -> int:
+        if not each.freshness().faults:
+            raise ValueError("no such column")
+        told.append(each.freshness().faults)
+        return refresh_for_good(*args)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(text, "refresh", refresh_badly)
+    library.add("a.jpg", tags={"dog": 1.0})
+    each.start()
+    assert done.wait(20)
+    assert told[0] == ("ValueError: no such column",)
+    each.stop()
+    assert each.freshness().faults == ()

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
+from imgd.errors import DiskFullError, StoreError
 from imgd.index import faiss_file, vectors
 from imgd.index.spaces import SpaceIndexes
 from imgd.index.vectors import SpaceIndex
@@ -163,6 +164,24 @@ def test_a_build_that_is_stopped_or_cannot_be_saved_leaves_the_old_index_serving
     folder.with_name("away").rename(folder)
     assert sorted(path.name for path in folder.iterdir()) == sorted(kept)
     assert len(index.search(direction(1), 50)) == 25
+
+
+@pytest.mark.parametrize(("harm", "told"), [("full disk", DiskFullError), ("not a file", StoreError)])
+def test_only_a_full_disk_is_called_full(library, folder, opened, harm, told):
+    photos = fill(library, 20)
+    index = opened()
+    change_seq = library.ask("SELECT value FROM counters")[0][0]
+    path = folder / f"{faiss_file.safe_name(SPACE)}.{change_seq}-{library.vector_ids(photos[-1])[0]}.faiss"
+    folder.mkdir()
+    if harm == "full disk":
+        path.symlink_to("/dev/full")
+    else:
+        path.mkdir()
+    with pytest.raises(told, match=SPACE) as caught:
+        index.rebuild()
+    assert type(caught.value) is told
+    assert first(index, 3) == library.vector_ids(photos[3])[0]
+    assert not list(folder.glob("*.json"))
 
 
 def test_more_than_the_tail_may_hold_waits_for_the_build(library, opened, monkeypatch):

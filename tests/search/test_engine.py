@@ -31,10 +31,18 @@ def animals(bench):
 def test_words_and_looks_together_put_the_exact_tag_first(animals):
     assert animals.find("cat") == [animals.photos["cat"], animals.photos["tabby"]]
     [best, _] = animals.search("cat").hits
-    assert best.path == "/p/a.jpg"
+    assert best.path == b"/p/a.jpg"
     assert best.why[0] == "tag: cat 0.90"
     assert best.why[1].startswith("looks like: 1.00 (cut-off ")
     assert 0.5 < best.score <= 1
+
+
+def test_a_hit_names_its_file_by_the_exact_bytes(bench):
+    photo = bench.add("caf\\xe9.jpg", folder="2024", tags={"cat": 0.9})
+    bench.library.rename_to(photo, b"caf\xe9.jpg", "caf\\xe9.jpg")
+    bench.refresh()
+    [hit] = bench.search("cat").hits
+    assert hit.path == b"/p/2024/caf\xe9.jpg"
 
 
 def test_what_no_photo_shows_finds_nothing(animals):

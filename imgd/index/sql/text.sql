@@ -32,9 +32,6 @@ INSERT INTO words (words) VALUES ('rebuild');
 -- name: check_words
 INSERT INTO words (words, rank) VALUES ('integrity-check', 1);
 
--- name: count
-SELECT count(*) FROM documents;
-
 -- name: ranked
 -- Weights by field: person > tag > caption > text in the picture > file name > folder > place > camera, other.
 SELECT rowid, bm25(words, 12.0, 10.0, 6.0, 4.0, 3.0, 2.0, 1.5, 1.0, 1.0) AS cost

@@ -8,7 +8,7 @@ WHERE vectors.id IN (SELECT value FROM json_each(:vector_ids)) AND state = 'pres
 SELECT id FROM photos WHERE id IN (SELECT value FROM json_each(:photo_ids)) AND state = 'present';
 
 -- name: paths
-SELECT photos.id, roots.display_path, folders.display_path, photos.display_name
+SELECT photos.id, roots.path, folders.path, photos.name, photos.display_name
 FROM photos JOIN folders ON folders.id = folder_id JOIN roots ON roots.id = root_id
 WHERE photos.id IN (SELECT value FROM json_each(:photo_ids));
 
