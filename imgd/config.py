@@ -6,6 +6,7 @@ import dataclasses
 import difflib
 import hashlib
 import json
+import logging
 import os
 import re
 import tomllib
@@ -21,6 +22,8 @@ import platformdirs
 from msgspec import Meta
 
 from imgd.errors import ConfigError, ConfigProblem
+
+log = logging.getLogger(__name__)
 
 Seconds = Annotated[float, Meta(ge=0)]
 Positive = Annotated[int, Meta(ge=1)]
@@ -151,8 +154,18 @@ class Settings:
         return self.paths.cache_dir / "previews"
 
 
-AnalyzerSchemas = Callable[[Settings], Mapping[str, type | None]]
-"""From the settings of imgd itself to every analyzer's `settings_type`, by analyzer name."""
+@dataclass(frozen=True, slots=True)
+class KnownAnalyzers:
+    """What sections `[analyzers.NAME]` there may be."""
+
+    schemas: Mapping[str, type | None]
+    """Every analyzer's `settings_type`, by analyzer name."""
+    complete: bool = True
+    """False where a plugin is absent or broken: sections of unknown name, which may be its, are passed over."""
+
+
+AnalyzerSchemas = Callable[[Settings], KnownAnalyzers]
+"""From the settings of imgd itself to the analyzers that there are."""
 
 
 def default_config_path() -> Path:
@@ -212,13 +225,18 @@ class _Validation:
             raise ConfigError(str(self.path), self.problems)
         return settings
 
-    def _analyzers(self, settings: Settings, schemas: Mapping[str, type | None]) -> Settings:
+    def _analyzers(self, settings: Settings, known: KnownAnalyzers) -> Settings:
+        schemas = known.schemas
         tables = self.table.get("analyzers", {})
         if not isinstance(tables, dict):
             self._add("analyzers", "expected tables such as [analyzers.technical]")
             return settings
-        for name in tables.keys() - schemas.keys():
-            self._add(f"analyzers.{name}", f"no analyzer has this name{_did_you_mean(name, schemas)}")
+        for name in sorted(tables.keys() - schemas.keys()):
+            problem = f"no analyzer has this name{_did_you_mean(name, schemas)}"
+            if known.complete:
+                self._add(f"analyzers.{name}", problem)
+            else:
+                log.warning("%s: [analyzers.%s] is passed over: %s", self.path, name, problem)
         chosen: dict[str, Any] = {}
         disabled = set()
         for name, schema in schemas.items():
@@ -246,7 +264,8 @@ class _Validation:
         skip: frozenset[str] = frozenset(),
         extra: frozenset[str] = frozenset(),
     ) -> Any:
-        """An instance of the dataclass `schema` from `table`, with defaults for what is absent or wrong."""
+        """An instance of the dataclass `schema` from `table`, with defaults for what is absent or wrong; None
+        where it cannot be made, which is then a problem of the file."""
         hints = typing.get_type_hints(schema, include_extras=True)
         names = [each.name for each in dataclasses.fields(schema) if each.name not in skip]
         for key in table.keys() - set(names):
@@ -258,7 +277,9 @@ class _Validation:
             key, hint = _join(prefix, name), hints[name]
             if dataclasses.is_dataclass(hint):
                 if isinstance(table[name], dict):
-                    values[name] = self._section(typing.cast(type, hint), table[name], key)
+                    section = self._section(typing.cast(type, hint), table[name], key)
+                    if section is not None:
+                        values[name] = section
                 else:
                     self._add(key, f"expected a table [{key}], got {_kind(table[name])}")
                 continue
@@ -266,11 +287,14 @@ class _Validation:
                 values[name] = msgspec.convert(table[name], hint, dec_hook=self._convert_path)
             except msgspec.ValidationError as error:
                 self._add(key, _explain(error, hint))
+            except TypeError as error:
+                # msgspec knows no such type; only a plugin's schema can have one.
+                self._add(key, f"cannot be set: {error}")
         try:
             return schema(**values)
-        except (TypeError, ValueError) as error:
-            self._add(prefix or "imgd.toml", str(error))
-            return schema()
+        except Exception as error:  # noqa: BLE001 - a plugin's own check may raise anything
+            self._add(prefix or "imgd.toml", str(error) or type(error).__name__)
+            return None
 
     def _convert_path(self, kind: type, value: Any) -> Any:
         if kind is Path and isinstance(value, str):

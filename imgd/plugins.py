@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
+import graphlib
 import importlib.metadata
 import os
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import typing
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, TypeAlias, TypeVar
@@ -15,7 +18,7 @@ import pluggy
 from imgd.analyzer import Analyzer, ImageFormat, QueryEncoder
 from imgd.domain import Device, Needs
 from imgd.hookspecs import PROJECT, HookSpecs
-from imgd.model import Model
+from imgd.model import Model, ModelFile
 
 AnalyzerClass: TypeAlias = type[Analyzer[Any]]
 EncoderClass: TypeAlias = type[QueryEncoder[Any]]
@@ -42,33 +45,44 @@ class PluginRegistry:
     statuses: dict[str, PluginStatus] = field(default_factory=dict)
     owners: dict[str, str] = field(default_factory=dict)
     """Which plugin brought an analyzer, by the analyzer's name."""
+    left_out: tuple[str, ...] = ()
+    """Installed plugins that IMGD_PLUGINS does not want."""
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether every installed plugin serves, so that a name that nobody brought is a mistake."""
+        return not self.left_out and not any(status.error for status in self.statuses.values())
 
     def analyzers(self, settings: object) -> dict[str, AnalyzerClass]:
         """Analyzer classes by name, in the order of their plugins; invalid ones become a status."""
         found: dict[str, AnalyzerClass] = {}
-        for plugin, analyzer in self._collect("imgd_analyzers", settings=settings):
-            problem = _analyzer_problem(analyzer)
-            if not problem and analyzer.name in found:
-                problem = f"analyzer {analyzer.name!r} is already brought by another plugin"
-            if problem:
-                self._blame(plugin, problem)
+        for plugin, analyzer in self._valid("imgd_analyzers", _analyzer_problem, settings=settings):
+            if analyzer.name in found:
+                self._blame(plugin, f"analyzer {analyzer.name!r} is already brought by another plugin")
             else:
                 found[analyzer.name] = analyzer
                 self.owners[analyzer.name] = plugin
+        for cycle in _cycles(found):
+            circle = " after ".join(cycle)
+            for name in set(cycle):
+                self._blame(self.owners.pop(name), f"analyzers wait for each other by `after`: {circle}")
+                del found[name]
         return found
 
     def query_encoders(self, settings: object) -> dict[str, EncoderClass]:
         """Query encoder classes by the space they serve; the first plugin to name a space has it."""
         found: dict[str, EncoderClass] = {}
-        for _plugin, encoder in self._collect("imgd_query_encoders", settings=settings):
+        for _plugin, encoder in self._valid("imgd_query_encoders", _encoder_problem, settings=settings):
             found.setdefault(encoder.space, encoder)
         return found
 
     def formats(self) -> list[type[ImageFormat]]:
-        return [image_format for _plugin, image_format in self._collect("imgd_decoders")]
+        """Format classes of which an instance can be made, in the order of their plugins."""
+        return [image_format for _plugin, image_format in self._valid("imgd_decoders", _format_problem)]
 
     def models(self) -> dict[str, Model]:
-        return {model.name: model for _plugin, model in self._collect("imgd_models")}
+        """Catalogue entries by name."""
+        return {model.name: model for _plugin, model in self._valid("imgd_models", _model_problem)}
 
     def commands(self) -> list[Any]:
         return [command for _plugin, command in self._collect("imgd_commands")]
@@ -82,6 +96,20 @@ class PluginRegistry:
     def has_listeners(self) -> bool:
         """Whether any plugin wants to be told of analyzed photos."""
         return bool(self.manager.hook.imgd_photo_analyzed.get_hookimpls())
+
+    def _valid(
+        self, hook: str, problem_of: Callable[[Any], str], **arguments: object
+    ) -> Iterator[tuple[str, Any]]:
+        """Each plugin's answers without those that `problem_of` objects to: they become a status."""
+        for plugin, answer in self._collect(hook, **arguments):
+            # A declaration may be wrong in ways that make the very look at it raise.
+            problem, error = _guarded(partial(problem_of, answer))
+            if error:
+                self._blame(plugin, f"{hook} returned {_title(answer)}: {error}")
+            elif problem:
+                self._blame(plugin, problem)
+            else:
+                yield plugin, answer
 
     def _collect(self, hook: str, **arguments: object) -> Iterable[tuple[str, Any]]:
         """Each plugin's answers, one plugin at a time, so that one that raises costs only its own."""
@@ -106,12 +134,14 @@ def build_plugin_manager(defaults: Sequence[object], *, selection: str | None = 
     manager.add_hookspecs(HookSpecs)
     registry = PluginRegistry(manager)
     for default in defaults:
-        name = getattr(default, "__name__", type(default).__name__)
+        # People know a built-in plugin by its package, not by the module that has the hooks.
+        name = getattr(default, "__name__", type(default).__name__).partition(".")[0]
         manager.register(default, name=name)
         registry.statuses[name] = PluginStatus(name, "imgd", importlib.metadata.version("imgd"))
     wanted = None if selection is None else {part.strip() for part in selection.split(",") if part.strip()}
     for entry_point in sorted(importlib.metadata.entry_points(group=PROJECT), key=lambda found: found.name):
         if wanted is not None and entry_point.name not in wanted:
+            registry.left_out += (entry_point.name,)
             continue
         distribution = entry_point.dist.name if entry_point.dist else entry_point.name
         version = entry_point.dist.version if entry_point.dist else ""
@@ -155,8 +185,11 @@ def _analyzer_problem(analyzer: object) -> str:
         (isinstance(analyzer.needs, Needs) and analyzer.needs.edge >= 0, "`needs` must be Needs(edge >= 0)"),
         (isinstance(analyzer.device, Device), "`device` must be Device.CPU or Device.MODEL"),
         (isinstance(analyzer.batch_size, int) and analyzer.batch_size >= 1, "`batch_size` must be 1 or more"),
+        (_is_names(analyzer.after), "`after` must be a tuple of names"),
+        (_is_names(analyzer.requires), "`requires` must be a tuple of names"),
         (
-            all(kind in (float, int, str, bool) for kind in analyzer.facts.values()),
+            isinstance(analyzer.facts, Mapping)
+            and all(kind in (float, int, str, bool) for kind in analyzer.facts.values()),
             "`facts` must map keys to float, int, str or bool",
         ),
         (
@@ -164,4 +197,98 @@ def _analyzer_problem(analyzer: object) -> str:
             "an analyzer in a lane must declare Needs(edge > 0)",
         ),
     )
-    return "; ".join(f"analyzer {name or analyzer.__qualname__}: {text}" for passed, text in checks if not passed)
+    problems = [text for passed, text in checks if not passed]
+    problems += filter(None, [_settings_problem(analyzer.settings_type)])
+    return "; ".join(f"analyzer {name or analyzer.__qualname__}: {text}" for text in problems)
+
+
+def _settings_problem(schema: Any) -> str:
+    """Why `schema` cannot be the schema of a section, or ""."""
+    if schema is None:
+        return ""
+    if not (isinstance(schema, type) and dataclasses.is_dataclass(schema)):
+        return "`settings_type` must be a dataclass"
+    _, error = _guarded(lambda: (typing.get_type_hints(schema, include_extras=True), schema()))
+    return f"`settings_type` must be a dataclass with a default for every field ({error})" if error else ""
+
+
+def _encoder_problem(encoder: object) -> str:
+    """Why `encoder` is no valid declaration, or ""."""
+    if not (isinstance(encoder, type) and issubclass(encoder, QueryEncoder)):
+        return f"imgd_query_encoders returned {encoder!r}, not a subclass of imgd.QueryEncoder"
+    dimensions = getattr(encoder, "dimensions", None)
+    checks = (
+        (_is_name(getattr(encoder, "space", None)), "needs the `space` that it serves"),
+        (isinstance(dimensions, int) and dimensions >= 1, "`dimensions` must be 1 or more"),
+        (_is_names(encoder.requires), "`requires` must be a tuple of names"),
+        (isinstance(encoder.analyzer, str), "`analyzer` must be a name"),
+        (
+            all(isinstance(text, str) for text in encoder.background_texts),
+            "`background_texts` must be a sequence of str",
+        ),
+    )
+    return "; ".join(f"query encoder {encoder.__qualname__}: {text}" for passed, text in checks if not passed)
+
+
+def _format_problem(image_format: object) -> str:
+    """Why `image_format` is no valid declaration, or ""; makes an instance to see that one can be made."""
+    if not (isinstance(image_format, type) and issubclass(image_format, ImageFormat)):
+        return f"imgd_decoders returned {image_format!r}, not a subclass of imgd.ImageFormat"
+    extensions = getattr(image_format, "extensions", None)
+    checks = (
+        (_is_name(getattr(image_format, "name", None)), "needs a `name`"),
+        (
+            _is_names(extensions)
+            and all(each == each.lower() and each.startswith(".") for each in extensions or ()),
+            "needs `extensions`, a tuple of lower-case endings with the dot",
+        ),
+        ("<locals>" not in image_format.__qualname__, "stands inside a function, where no worker can import it"),
+    )
+    problems = [text for passed, text in checks if not passed]
+    _, error = _guarded(image_format)
+    if error:
+        problems.append(f"cannot be made ({error})")
+    return "; ".join(f"image format {image_format.__qualname__}: {text}" for text in problems)
+
+
+def _model_problem(model: object) -> str:
+    """Why `model` is no valid catalogue entry, or ""."""
+    if not isinstance(model, Model):
+        return f"imgd_models returned {model!r}, not an imgd.Model"
+    checks = (
+        (_is_name(model.name), "needs a `name`"),
+        (
+            isinstance(model.files, tuple) and all(isinstance(file, ModelFile) for file in model.files),
+            "`files` must be a tuple of imgd.ModelFile",
+        ),
+    )
+    return "; ".join(f"model {model.name!r}: {text}" for passed, text in checks if not passed)
+
+
+def _cycles(analyzers: Mapping[str, AnalyzerClass]) -> Iterator[list[str]]:
+    """Circles of analyzers that are each `after` the next; the last name of each is its first again."""
+    left = dict(analyzers)
+    while True:
+        graph = {name: [other for other in each.after if other in left] for name, each in left.items()}
+        try:
+            graphlib.TopologicalSorter(graph).prepare()
+        except graphlib.CycleError as error:
+            cycle: list[str] = error.args[1][::-1]
+        else:
+            return
+        for name in set(cycle):
+            del left[name]
+        yield cycle
+
+
+def _is_name(value: object) -> bool:
+    return isinstance(value, str) and bool(value)
+
+
+def _is_names(value: object) -> bool:
+    """A lone string is not: each of its letters would count as a name."""
+    return isinstance(value, (tuple, list)) and all(_is_name(each) for each in value)
+
+
+def _title(answer: object) -> str:
+    return getattr(answer, "__qualname__", type(answer).__qualname__)

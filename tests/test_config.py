@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated
 
@@ -11,7 +11,7 @@ import pytest
 from msgspec import Meta
 
 from imgd import config
-from imgd.config import Settings, load, settings_digest
+from imgd.config import KnownAnalyzers, Settings, load, settings_digest
 from imgd.errors import ConfigError
 
 Write = Callable[[str], Path]
@@ -27,8 +27,24 @@ class ToySettings:
             raise ValueError("`threads` must not be 13")
 
 
-def toy_schemas(_settings: Settings) -> dict[str, type | None]:
-    return {"toy": ToySettings, "bare": None}
+@dataclass(frozen=True)
+class InnerSettings:
+    edge: int
+
+
+@dataclass(frozen=True)
+class OddSettings:
+    mode: str = "plain"
+    size: int | Path | InnerSettings = 0
+    inner: InnerSettings = field(default_factory=lambda: InnerSettings(1))
+
+    def __post_init__(self) -> None:
+        if self.mode == "fancy":
+            raise KeyError(self.mode)
+
+
+def toy_schemas(_settings: Settings) -> KnownAnalyzers:
+    return KnownAnalyzers({"toy": ToySettings, "bare": None})
 
 
 @pytest.fixture
@@ -176,6 +192,27 @@ def test_an_analyzers_section_is_typed_and_can_switch_it_off(written: Write) -> 
 def test_what_an_analyzers_own_check_refuses_is_told_like_the_rest(written: Write) -> None:
     (problem,) = problems(written("[analyzers.toy]\nthreads = 13\n"))
     assert problem == "line 1: analyzers.toy: `threads` must not be 13"
+
+
+def test_whatever_an_analyzers_schema_raises_is_told_like_the_rest(written: Write) -> None:
+    path = written('[analyzers.odd]\nmode = "fancy"\nsize = 3\n[analyzers.odd.inner]\n')
+    with pytest.raises(ConfigError) as caught:
+        load(path, lambda _settings: KnownAnalyzers({"odd": OddSettings}))
+    found = [str(problem) for problem in caught.value.problems]
+    assert "line 1: analyzers.odd: 'fancy'" in found
+    assert any(each.startswith("line 3: analyzers.odd.size: cannot be set: Type unions") for each in found)
+    assert any(each.startswith("line 4: analyzers.odd.inner: ") and "'edge'" in each for each in found)
+
+
+def test_a_section_that_may_be_an_absent_plugins_is_passed_over_with_a_warning(
+    written: Write, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = written("[analyzers.toi]\nof = 1\n[analyzers.toy]\nthreshold = 0.9\n")
+    settings = load(path, lambda each: KnownAnalyzers(toy_schemas(each).schemas, complete=False))
+    assert settings.analyzers == {"toy": ToySettings(threshold=0.9), "bare": None}
+    (warning,) = caplog.messages
+    assert "[analyzers.toi] is passed over: no analyzer has this name; did you mean `toy`?" in warning
+    assert problems(path) == ["line 1: analyzers.toi: no analyzer has this name; did you mean `toy`?"]
 
 
 def test_sections_of_analyzers_are_not_looked_at_where_nobody_knows_them(written: Write) -> None:

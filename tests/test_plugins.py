@@ -3,13 +3,15 @@
 import importlib.metadata
 import sys
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from imgd import Analyzer, Failure, Finding, Needs, PhotoInput, hookimpl
-from imgd.domain import Device
+from imgd import Analyzer, Failure, Finding, ImageFormat, Model, Needs, PhotoInput, QueryEncoder, hookimpl
+from imgd.daemon.start import DEFAULT_PLUGINS
+from imgd.domain import Device, Picture
 from imgd.plugins import build_plugin_manager, plugin_selection
 
 
@@ -31,6 +33,70 @@ class Brings:
     @hookimpl
     def imgd_analyzers(self) -> list[Any]:
         return list(self._analyzers)
+
+
+class BringsOther:
+    """A plugin with these query encoders, formats and models."""
+
+    __name__ = "other"
+
+    def __init__(self, *, encoders: Any = (), formats: Any = (), models: Any = ()) -> None:
+        self._encoders, self._formats, self._models = encoders, formats, models
+
+    @hookimpl
+    def imgd_query_encoders(self) -> Any:
+        return self._encoders
+
+    @hookimpl
+    def imgd_decoders(self) -> Any:
+        return self._formats
+
+    @hookimpl
+    def imgd_models(self) -> Any:
+        return self._models
+
+
+class Words(QueryEncoder[None]):
+    name = "words"
+    space = "toy:2"
+    dimensions = 2
+
+    def encode_texts(self, texts: Sequence[str]) -> Any:
+        raise NotImplementedError
+
+
+class Dots(ImageFormat):
+    name = "dots"
+    extensions = (".dots",)
+
+    def matches(self, data: bytes, name: str) -> bool:
+        return data.startswith(b"DOTS")
+
+    def decode(self, data: bytes, edge_px: int, max_pixels: int) -> Picture:
+        raise NotImplementedError
+
+
+class NotMade(Dots):
+    def __init__(self) -> None:
+        raise OSError("no codec here")
+
+
+class Bodiless(ImageFormat):
+    name = "bodiless"
+    extensions = (".none",)
+
+
+MODEL = Model("toy", "A toy", "MIT", ())
+
+
+@dataclass(frozen=True)
+class WithoutDefault:
+    threshold: float
+
+
+@dataclass(frozen=True)
+class Unresolved:
+    threshold: "NoSuchType" = 0.5  # type: ignore[name-defined] # noqa: F821
 
 
 class Raises:
@@ -106,6 +172,30 @@ def test_a_plugin_with_a_hook_that_imgd_does_not_have_still_serves(installed: Pa
     assert list(registry.analyzers(None)) == ["installed"]
 
 
+def test_the_built_in_analyzers_are_those_of_the_plugin_imgd() -> None:
+    registry = build_plugin_manager(DEFAULT_PLUGINS, selection="")
+    assert set(registry.analyzers(None)) == {"metadata", "preview", "technical"}
+    assert set(registry.owners.values()) == set(registry.statuses) == {"imgd"}
+
+
+def test_it_is_complete_where_every_installed_plugin_serves(installed: Path) -> None:
+    fine = build_plugin_manager((Brings("fine", Toy),), selection=every_plugin())
+    assert fine.analyzers(None)
+    assert fine.is_complete
+    broken = build_plugin_manager((Brings("odd", declared(batch_size=0)),), selection=every_plugin())
+    assert "toy" not in broken.analyzers(None)
+    assert not broken.is_complete
+    install(installed, "imgd_toy_good", GOOD)
+    assert build_plugin_manager((), selection=every_plugin()).is_complete
+    assert not build_plugin_manager((), selection="").is_complete
+    install(installed, "imgd_toy_broken", "import no_such_library\n")
+    assert not build_plugin_manager((), selection=every_plugin()).is_complete
+
+
+def every_plugin() -> str:
+    return ",".join(each.name for each in importlib.metadata.entry_points(group="imgd"))
+
+
 def test_only_the_selected_plugins_are_imported(installed: Path) -> None:
     install(installed, "imgd_toy_good", GOOD)
     assert build_plugin_manager((), selection="").statuses == {}
@@ -135,6 +225,13 @@ def declared(**attributes: object) -> type:
         (declared(needs=Needs(edge=-1)), "`needs` must be Needs(edge >= 0)"),
         (declared(batch_size=0), "`batch_size` must be 1 or more"),
         (declared(facts={"when": list}), "`facts` must map keys to float, int, str or bool"),
+        (declared(facts=["x"]), "`facts` must map keys to float, int, str or bool"),
+        (declared(needs=Needs(edge="big")), "TypeError"),  # type: ignore[arg-type]
+        (declared(after="metadata"), "`after` must be a tuple of names"),
+        (declared(requires=(3,)), "`requires` must be a tuple of names"),
+        (declared(settings_type=dict), "`settings_type` must be a dataclass"),
+        (declared(settings_type=WithoutDefault), "missing 1 required positional argument: 'threshold'"),
+        (declared(settings_type=Unresolved), "name 'NoSuchType' is not defined"),
         (declared(device=Device.MODEL), "an analyzer in a lane must declare Needs(edge > 0)"),
     ],
 )
@@ -142,6 +239,75 @@ def test_a_declaration_that_is_wrong_is_refused_with_its_reason(analyzer: object
     registry = build_plugin_manager((Brings("odd", analyzer, declared(name="other")),), selection="")
     assert list(registry.analyzers(None)) == ["other"]
     assert problem in registry.statuses["odd"].error
+
+
+@pytest.mark.parametrize(
+    ("encoder", "problem"),
+    [
+        (int, "not a subclass of imgd.QueryEncoder"),
+        (type("Spaceless", (QueryEncoder,), {"dimensions": 2}), "needs the `space` that it serves"),
+        (type("Flat", (Words,), {"dimensions": 0}), "`dimensions` must be 1 or more"),
+        (type("Needy", (Words,), {"requires": "toy"}), "`requires` must be a tuple of names"),
+        (type("Loud", (Words,), {"background_texts": 3}), "TypeError"),
+    ],
+)
+def test_a_query_encoder_that_is_wrong_is_refused_with_its_reason(encoder: object, problem: str) -> None:
+    registry = build_plugin_manager((BringsOther(encoders=[encoder, Words]),), selection="")
+    assert registry.query_encoders(None) == {"toy:2": Words}
+    assert problem in registry.statuses["other"].error
+
+
+@pytest.mark.parametrize(
+    ("image_format", "problem"),
+    [
+        ("dots", "not a subclass of imgd.ImageFormat"),
+        (type("Nameless", (ImageFormat,), {"extensions": (".x",)}), "needs a `name`"),
+        (type("Endless", (ImageFormat,), {"name": "endless"}), "needs `extensions`"),
+        (type("Letters", (Dots,), {"extensions": ".dots"}), "needs `extensions`"),
+        (type("Capital", (Dots,), {"extensions": (".DOTS",)}), "needs `extensions`"),
+        (NotMade, "cannot be made (OSError: no codec here)"),
+        (Bodiless, "cannot be made (TypeError: Can't instantiate abstract class"),
+    ],
+)
+def test_an_image_format_that_is_wrong_is_refused_with_its_reason(image_format: object, problem: str) -> None:
+    registry = build_plugin_manager((BringsOther(formats=[image_format, Dots]),), selection="")
+    assert registry.formats() == [Dots]
+    assert problem in registry.statuses["other"].error
+
+
+@pytest.mark.parametrize(
+    ("model", "problem"),
+    [
+        ({"name": "toy"}, "not an imgd.Model"),
+        (Model("", "A toy", "MIT", ()), "needs a `name`"),
+        (Model("odd", "A toy", "MIT", ("weights.bin",)), "`files` must be a tuple of imgd.ModelFile"),  # type: ignore[arg-type]
+    ],
+)
+def test_a_model_that_is_wrong_is_refused_with_its_reason(model: object, problem: str) -> None:
+    registry = build_plugin_manager((BringsOther(models=[model, MODEL]),), selection="")
+    assert registry.models() == {"toy": MODEL}
+    assert problem in registry.statuses["other"].error
+
+
+def test_analyzers_that_wait_for_each_other_are_left_out_and_the_circle_is_named() -> None:
+    circle = [
+        declared(name="a", after=("b",)),
+        declared(name="b", after=("toy", "c")),
+        declared(name="c", after=("a",)),
+    ]
+    narcissus = declared(name="narcissus", after=("narcissus",))
+    fine = declared(name="fine", after=("a", "toy", "of_another_plugin"))
+    plugins = (Brings("first", Toy, *circle[:2]), Brings("second", circle[2], fine), Brings("third", narcissus))
+    registry = build_plugin_manager(plugins, selection="")
+    assert registry.analyzers(None) == {"toy": Toy, "fine": fine}
+    assert set(registry.owners) == {"toy", "fine"}
+    for plugin in ("first", "second"):
+        error = registry.statuses[plugin].error
+        assert "analyzers wait for each other by `after`" in error
+        assert any(
+            part in error for part in ("a after b after c after a", "b after c after a", "c after a after b")
+        )
+    assert "narcissus after narcissus" in registry.statuses["third"].error
 
 
 def test_the_first_analyzer_of_a_name_keeps_it() -> None:

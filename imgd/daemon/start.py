@@ -10,7 +10,7 @@ from pathlib import Path
 
 from imgd import config
 from imgd.analyzers import plugin as built_in
-from imgd.config import Settings
+from imgd.config import KnownAnalyzers, Settings
 from imgd.daemon.house import House
 from imgd.daemon.journal import make_log_handler
 from imgd.plugins import PluginRegistry, build_plugin_manager, plugin_selection
@@ -31,8 +31,9 @@ def load_settings(path: Path) -> tuple[Settings, PluginRegistry]:
     """
     registry = build_registry()
 
-    def schemas(settings: Settings) -> dict[str, type | None]:
-        return {name: analyzer.settings_type for name, analyzer in registry.analyzers(settings).items()}
+    def schemas(settings: Settings) -> KnownAnalyzers:
+        found = {name: analyzer.settings_type for name, analyzer in registry.analyzers(settings).items()}
+        return KnownAnalyzers(found, complete=registry.is_complete)
 
     return config.load(path, schemas), registry
 

@@ -8,6 +8,9 @@ matter; this module finds the format and makes whatever goes wrong an error with
 from __future__ import annotations
 
 import dataclasses
+from typing import Any
+
+import numpy as np
 
 from imgd.decode.faults import plain_errors
 from imgd.decode.limits import DecodeLimits
@@ -34,6 +37,8 @@ def decode(source: Source, edge_px: int, limits: DecodeLimits, registry: FormatR
     image_format = (registry or FormatRegistry()).identify(source.data, source.name)
     with native_stderr(), plain_errors(source.data, image_format.name):
         picture = image_format.decode(source.data, edge_px, limits.max_pixels)
+    if problem := _picture_problem(picture, edge_px):
+        raise BrokenImageError(f"the image format {image_format.name} returned {problem}")
     return dataclasses.replace(picture, format=image_format.name)
 
 
@@ -48,3 +53,18 @@ def report(source: Source, picture: Picture) -> DecodeReport:
         route=picture.route,
         damage=picture.damage,
     )
+
+
+def _picture_problem(picture: Any, edge_px: int) -> str:
+    """What is wrong with what a format returned, or "": one of a plugin may return anything."""
+    if not isinstance(picture, Picture):
+        return f"{type(picture).__name__}, not a Picture"
+    sizes = (picture.width, picture.height)
+    if not all(isinstance(size, int) and size >= 1 for size in sizes):
+        return f"a width and height of {sizes}"
+    pixels = picture.pixels
+    if pixels is None:
+        return "no pixels" if edge_px else ""
+    if not (isinstance(pixels, np.ndarray) and pixels.dtype == np.uint8 and pixels.ndim == 3 and pixels.size):
+        return "pixels that are no (h, w, 3) array of uint8"
+    return "" if pixels.shape[2] == 3 else f"pixels with {pixels.shape[2]} channels"

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import logging
+from collections.abc import Iterable, Iterator, Sequence
 
 from imgd.analyzer import ImageFormat
 from imgd.decode.foreign import foreign_kind
@@ -10,15 +11,21 @@ from imgd.decode.formats import PILLOW_FORMATS
 from imgd.decode.raw import RawFormat
 from imgd.errors import UnsupportedFormatError
 
+log = logging.getLogger(__name__)
+
 BUILT_IN: tuple[type[ImageFormat], ...] = (*PILLOW_FORMATS, RawFormat)
 """In the order in which they are asked; RAW last, for it also answers for names that nothing else knows."""
 
 
 class FormatRegistry:
-    """The formats that can be decoded: `extra` ones of plugins first, the last of them asked first."""
+    """The formats that can be decoded: `extra` ones of plugins first, the last of them asked first.
+
+    One of `extra` that cannot be made is left out, and the log says why.
+    """
 
     def __init__(self, extra: Sequence[type[ImageFormat]] = ()) -> None:
-        self._formats = tuple(each() for each in (*reversed(extra), *BUILT_IN))
+        self._formats = (*_made(reversed(extra)), *(each() for each in BUILT_IN))
+        self._told: set[ImageFormat] = set()
 
     def identify(self, data: bytes, name: str) -> ImageFormat:
         """The format of the file with the content `data`; `name` settles what the content leaves open.
@@ -27,11 +34,31 @@ class FormatRegistry:
             UnsupportedFormatError: no format matches; the detail names what the file is.
         """
         for image_format in self._formats:
-            if image_format.matches(data, name):
+            if self._matches(image_format, data, name):
                 return image_format
         kind = foreign_kind(data)
         raise UnsupportedFormatError(f"this is {kind}" if kind else "its content is of no known type")
 
+    def _matches(self, image_format: ImageFormat, data: bytes, name: str) -> bool:
+        """Its answer; one that raises does not count as a match, and is told of once."""
+        try:
+            return bool(image_format.matches(data, name))
+        except Exception as error:  # noqa: BLE001 - a plugin may raise anything
+            if image_format not in self._told:
+                self._told.add(image_format)
+                log.warning(
+                    "image format %s: matches() raised %s: %s", image_format.name, type(error).__name__, error
+                )
+            return False
+
     def extensions(self) -> frozenset[str]:
         """What a file's name must end with (lower case, with the dot) for it to count as a photo."""
         return frozenset(ending for each in self._formats for ending in each.extensions)
+
+
+def _made(formats: Iterable[type[ImageFormat]]) -> Iterator[ImageFormat]:
+    for each in formats:
+        try:
+            yield each()
+        except Exception as error:  # noqa: BLE001 - a plugin may raise anything
+            log.error("image format %s is left out: %s: %s", each.__qualname__, type(error).__name__, error)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import logging
 import os
 import socket
 from collections.abc import Mapping
@@ -17,7 +18,7 @@ from imgd.errors import DecodeError
 from imgd.pipeline.arena import ArenaView
 from imgd.pipeline.channel import Channel, ChannelClosedError
 from imgd.pipeline.checked import plain_finding
-from imgd.pipeline.hosted import analyze, load_hosted
+from imgd.pipeline.hosted import analyze, describe_error, load_hosted
 from imgd.pipeline.messages import (
     AnalyzerOutcome,
     Level,
@@ -27,6 +28,8 @@ from imgd.pipeline.messages import (
     Ready,
     WorkerSetup,
 )
+
+log = logging.getLogger(__name__)
 
 _MAX_SIDECAR_BYTES = 16 << 20
 
@@ -185,8 +188,12 @@ def _bare_report(source: Source) -> DecodeReport:
 def _formats(setup: WorkerSetup) -> list[Any]:
     found = []
     for module, qualname in setup.formats:
-        format_class: Any = importlib.import_module(module)
-        for part in qualname.split("."):
-            format_class = getattr(format_class, part)
-        found.append(format_class)
+        try:
+            format_class: Any = importlib.import_module(module)
+            for part in qualname.split("."):
+                format_class = getattr(format_class, part)
+        except Exception as error:  # noqa: BLE001 - a plugin may raise anything: the other formats still serve
+            log.error("image format %s.%s is left out: %s", module, qualname, describe_error(error))
+        else:
+            found.append(format_class)
     return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import os
 import shutil
 import socket
@@ -202,7 +203,9 @@ def test_a_socket_that_nobody_listens_on_any_more_is_replaced() -> None:
 
 
 def test_every_error_of_the_configuration_is_told_at_once() -> None:
-    with daemon() as library:
+    # A section of unknown name is an error where it cannot be that of a plugin left out.
+    every_plugin = ",".join(each.name for each in importlib.metadata.entry_points(group="imgd"))
+    with daemon(plugins=every_plugin) as library:
         library.configure(
             watch={"settel_s": 2.0},
             pipeline={"workers": -1},
@@ -248,6 +251,41 @@ def test_an_analyzer_without_its_model_waits_and_the_others_finish() -> None:
         assert library.show(library.root / "photo.jpg")["jobs"][0]["state"] == "owed"
 
 
+_ANALYZER = """
+from imgd import Analyzer, hookimpl
+
+class Odd(Analyzer):
+    name = 'odd'
+    version = '1'
+    {declares}
+
+    def analyze(self, photos):
+        return []
+
+@hookimpl
+def imgd_analyzers(settings):
+    return [Odd]
+"""
+
+_FORMAT = """
+from imgd import ImageFormat, hookimpl
+
+class Dots(ImageFormat):
+    name = 'dots'
+    extensions = ('.dots',)
+    {also}
+
+    def matches(self, data, name):
+        return {answer}
+
+    def decode(self, data, edge_px, max_pixels):
+        return None
+
+@hookimpl
+def imgd_decoders():
+    return [Dots]
+"""
+
 _BROKEN_PLUGINS = {
     "import_error": ("import no_such_library\n", "no_such_library"),
     "raising_hook": (
@@ -261,6 +299,28 @@ _BROKEN_PLUGINS = {
             "@hookimpl\ndef imgd_analyzers(settings):\n    return [Nameless]\n"
         ),
         "needs a `name`",
+    ),
+    "odd_facts": (_ANALYZER.format(declares="facts = ['x']"), "`facts` must map keys"),
+    "no_default": (
+        "import dataclasses\n\n@dataclasses.dataclass(frozen=True)\nclass Schema:\n    edge: int\n\n"
+        + _ANALYZER.format(declares="settings_type = Schema"),
+        "with a default for every field",
+    ),
+    "circle": (_ANALYZER.format(declares="after = ('odd',)"), "odd after odd"),
+    "no_space": (
+        (
+            "from imgd import QueryEncoder, hookimpl\n\nclass Spaceless(QueryEncoder):\n    pass\n\n"
+            "@hookimpl\ndef imgd_query_encoders(settings):\n    return [Spaceless]\n"
+        ),
+        "needs the `space`",
+    ),
+    "no_model": (
+        "from imgd import hookimpl\n\n@hookimpl\ndef imgd_models():\n    return ['a name']\n",
+        "not an imgd.Model",
+    ),
+    "not_made": (
+        _FORMAT.format(also="def __init__(self):\n        raise OSError('no codec here')", answer="False"),
+        "no codec here",
     ),
 }
 
@@ -298,3 +358,45 @@ def test_an_analyzer_that_cannot_be_loaded_is_broken_and_its_jobs_stay_owed(tmp_
         assert "no_such_library" in answer.err
         assert set(library.findings(photo)) == {"metadata", "preview", "technical"}
         assert [job["state"] for job in library.show(photo)["jobs"]] == ["owed"]
+
+
+def test_a_broken_or_absent_plugins_section_does_not_keep_the_daemon_from_running(tmp_path: Path) -> None:
+    folder = write_plugin(tmp_path / "site", "import_error", "import no_such_library\n")
+    for plugins in ("import_error", ""):
+        with daemon(plugins=plugins, python_path=[folder]) as library:
+            library.configure(analyzers={"odd": {"threshold": 3}})
+            library.start()
+            assert library.ctl("status").code == 0
+            assert "[analyzers.odd] is passed over: no analyzer has this name" in library.log.read_text()
+
+
+def test_a_format_that_raises_when_asked_costs_no_photo_of_another(tmp_path: Path) -> None:
+    source = _FORMAT.format(also="", answer="data.startswith(b'DOTS') or 1 / 0")
+    folder = write_plugin(tmp_path / "site", "jumpy", source)
+    with daemon(plugins="jumpy", python_path=[folder]) as library:
+        make_photo(library.root / "photo.jpg", 1, keyword="anyway")
+        (library.root / "photo.dots").write_bytes(b"DOTS")
+        library.start()
+        library.wait()
+        assert library.found("anyway") == ["photo.jpg"]
+        assert "image format dots: matches() raised ZeroDivisionError" in library.log.read_text()
+        failed = library.failed()
+        assert {path for path, _ in failed} == {str(library.root / "photo.dots")}
+        assert "the image format dots returned NoneType, not a Picture" in " ".join(failed.values())
+
+
+def test_a_format_that_only_workers_cannot_import_is_left_out_there(tmp_path: Path) -> None:
+    # The first to import it is the main process; whoever comes later fails.
+    seen = tmp_path / "seen"
+    source = (
+        f"import pathlib\n\nseen = pathlib.Path({str(seen)!r})\nif seen.exists():\n    import no_such_library\n"
+    )
+    source += "seen.touch()\n"
+    folder = write_plugin(tmp_path / "site", "elsewhere", source + _FORMAT.format(also="", answer="False"))
+    with daemon(plugins="elsewhere", python_path=[folder]) as library:
+        make_photo(library.root / "photo.jpg", 1, keyword="anyway")
+        library.start()
+        library.wait()
+        assert seen.exists()
+        assert library.found("anyway") == ["photo.jpg"]
+        assert "plugin_elsewhere.Dots is left out: ModuleNotFoundError" in library.log.read_text()

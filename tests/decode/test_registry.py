@@ -1,12 +1,46 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 from PIL import Image
 
-from imgd.decode import FormatRegistry
-from imgd.errors import UnsupportedFormatError
+from imgd.analyzer import ImageFormat
+from imgd.decode import DecodeLimits, FormatRegistry, Source, decode
+from imgd.domain import Picture
+from imgd.errors import BrokenImageError, UnsupportedFormatError
+
+
+class Dots(ImageFormat):
+    name = "dots"
+    extensions = (".dots",)
+    answer: Any = Picture(np.zeros((2, 3, 3), np.uint8), 3, 2)
+
+    def matches(self, data: bytes, name: str) -> bool:
+        return data.startswith(b"DOTS")
+
+    def decode(self, data: bytes, edge_px: int, max_pixels: int) -> Picture:
+        if isinstance(self.answer, Exception):
+            raise self.answer
+        picture: Picture = self.answer
+        return picture
+
+
+class Jumpy(Dots):
+    name = "jumpy"
+
+    def matches(self, data: bytes, name: str) -> bool:
+        raise RuntimeError("boo")
+
+
+class NotMade(Dots):
+    extensions = (".notmade",)
+
+    def __init__(self) -> None:
+        raise OSError("no codec here")
 
 
 @pytest.mark.parametrize(
@@ -90,3 +124,50 @@ def test_extensions_are_lower_case_with_a_dot(registry: FormatRegistry) -> None:
     extensions = registry.extensions()
     assert {".jpg", ".jpeg", ".heic", ".cr2", ".nef", ".dng", ".jxl", ".tif", ".psd"} <= extensions
     assert all(each.startswith(".") and each == each.lower() for each in extensions)
+
+
+def test_a_format_that_cannot_be_made_is_left_out_and_told_of(
+    encoded: Callable[..., bytes], caplog: pytest.LogCaptureFixture
+) -> None:
+    registry = FormatRegistry([Dots, NotMade])
+    assert {".dots", ".jpg"} <= registry.extensions()
+    assert ".notmade" not in registry.extensions()
+    assert registry.identify(b"DOTS", "x").name == "dots"
+    assert registry.identify(encoded("PNG"), "x").name == "png"
+    assert "NotMade is left out: OSError: no codec here" in caplog.text
+
+
+def test_a_format_that_raises_when_asked_is_passed_over_and_told_of_once(
+    encoded: Callable[..., bytes], caplog: pytest.LogCaptureFixture
+) -> None:
+    registry = FormatRegistry([Dots, Jumpy])
+    assert registry.identify(b"DOTS", "x").name == "dots"
+    assert registry.identify(encoded("PNG"), "x").name == "png"
+    assert caplog.messages == ["image format jumpy: matches() raised RuntimeError: boo"]
+
+
+PIXELS = np.zeros((2, 3, 3), np.uint8)
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        (RuntimeError("the moon is full"), "damaged dots file: the moon is full"),
+        (None, "the image format dots returned NoneType, not a Picture"),
+        (Picture(None, 3, 2), "the image format dots returned no pixels"),
+        (Picture(PIXELS, 0, 2), "the image format dots returned a width and height of (0, 2)"),
+        (Picture(PIXELS.astype(np.float32), 3, 2), "no (h, w, 3) array of uint8"),
+        (Picture(PIXELS[..., 0], 3, 2), "no (h, w, 3) array of uint8"),
+        (Picture(PIXELS[..., :2], 3, 2), "pixels with 2 channels"),
+    ],
+)
+def test_whatever_a_format_of_a_plugin_does_the_file_is_broken_and_the_format_named(
+    answer: object, said: str, limits: DecodeLimits, tmp_path: Path
+) -> None:
+    path = tmp_path / "photo.dots"
+    path.write_bytes(b"DOTS")
+    source = Source.open(bytes(path), limits.max_file_bytes)
+    with pytest.raises(BrokenImageError) as caught:
+        decode(source, 2, limits, FormatRegistry([type("Odd", (Dots,), {"answer": answer})]))
+    assert said in caught.value.detail
+    assert decode(source, 2, limits, FormatRegistry([Dots])).format == "dots"
