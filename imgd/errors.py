@@ -72,6 +72,12 @@ class StoreNewerError(StoreError):
     hint = "Install that newer version, or set `paths.state_dir` to another directory."
 
 
+class StoreBusyError(StoreError):
+    """Another program holds the library database locked."""
+
+    hint = "End that program (a backup, a database browser), and try again."
+
+
 class StoreDamagedError(StoreError):
     """The library database is damaged."""
 

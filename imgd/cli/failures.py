@@ -16,8 +16,10 @@ from imgd.errors import (
     ImgdError,
     PhotoUnknownError,
     QueryError,
+    RootError,
     SocketPathError,
     StateLockedError,
+    StoreBusyError,
     StoreError,
 )
 
@@ -36,8 +38,10 @@ _CODES: tuple[tuple[type[ImgdError], int], ...] = (
     (QueryError, USAGE),
     (ConfigError, USAGE),
     # A service manager need not try these again: a person has to do something first.
+    (RootError, USAGE),
     (SocketPathError, USAGE),
     (StateLockedError, USAGE),
+    (StoreBusyError, FAILED),  # this passes
     (StoreError, USAGE),
 )
 
@@ -46,6 +50,7 @@ def run_command(program: str, command: click.Command, arguments: Sequence[str] |
     """Run a click command; whatever goes wrong becomes a message and an exit code, never a traceback."""
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+    stdout = sys.stdout
     try:
         code = command.main(arguments, prog_name=program, standalone_mode=False)
         sys.stdout.flush()
@@ -55,12 +60,36 @@ def run_command(program: str, command: click.Command, arguments: Sequence[str] |
         return error.exit_code
     except (click.Abort, KeyboardInterrupt):
         return _INTERRUPTED
-    except (BrokenPipeError, SystemExit):  # SystemExit: what click makes of a broken pipe
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # nothing more to say to a closed pipe
-        return _BROKEN_PIPE
-    except ImgdError as error:
+    except BrokenPipeError:
+        return _fall_silent()
+    except SystemExit as error:
+        # On a broken pipe click puts a silent stream in stdout's place, and exits.
+        return _exit_code(error) if sys.stdout is stdout else _fall_silent()
+    except (ImgdError, OSError) as error:
+        return _fail(program, error)
+
+
+def _fall_silent() -> int:
+    """There is nothing more to say to a closed pipe."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return _BROKEN_PIPE
+
+
+def _exit_code(error: SystemExit) -> int:
+    """The code that a command (a plugin's, say) exits with; as Python does, a text is a message and means 1."""
+    if error.code is None or isinstance(error.code, int):
+        return error.code or DONE
+    click.echo(printable(str(error.code)), err=True)
+    return 1
+
+
+def _fail(program: str, error: ImgdError | OSError) -> int:
+    if isinstance(error, ImgdError):
         report(program, error)
         return next((code for kind, code in _CODES if isinstance(error, kind)), FAILED)
+    where = f"{os.fsdecode(error.filename)}: " if isinstance(error.filename, str | bytes | os.PathLike) else ""
+    click.echo(printable(f"{program}: {where}{error.strerror or error}"), err=True)
+    return FAILED
 
 
 def report(program: str, error: ImgdError) -> None:

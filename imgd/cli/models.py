@@ -163,12 +163,16 @@ def add(session: Session, directory: Path, name: str | None) -> None:
 
 @models.command
 @click.argument("name")
+@json_option
 @pass_session
 def remove(session: Session, name: str) -> None:
     """Delete a model's files; its analyzers wait for it afterwards."""
     _settings, store = _open_store(session)
     removed = store.remove(name)
-    click.echo(f"{printable(name)}: {'removed' if removed else 'was not there'}")
+    if session.json:
+        write_json(_listed(store, store.catalogue.model(name)))
+    else:
+        click.echo(f"{printable(name)}: {'removed' if removed else 'was not there'}")
     if removed:
         _tell_daemon(session)
 

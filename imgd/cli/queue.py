@@ -101,14 +101,25 @@ def confirm(session: Session, root: str) -> None:
 
 
 @click.command
+@json_option
 @pass_session
 def pause(session: Session) -> None:
     """Start no further analysis; searches go on, and changes are still noticed."""
-    click.echo(session.client().pause())
+    _write_state(session, session.client().pause())
 
 
 @click.command
+@json_option
 @pass_session
 def resume(session: Session) -> None:
     """Go on after a pause."""
-    click.echo(session.client().resume())
+    _write_state(session, session.client().resume())
+
+
+def _write_state(session: Session, state: str) -> None:
+    from imgd.control.protocol import StateAnswer
+
+    if session.json:
+        write_json(StateAnswer(state))
+    else:
+        click.echo(state)

@@ -64,7 +64,7 @@ def _show(answer: StatusAnswer) -> None:
             (
                 queue.analyzer,
                 queue.state,
-                f"{queue.done:,}",
+                "-" if queue.done is None else f"{queue.done:,}",
                 f"{queue.owed:,}",
                 f"{queue.failed:,}",
                 f"{queue.rate_per_s:.1f}" if queue.owed else "",
@@ -91,7 +91,8 @@ def _list(answer: StatusAnswer) -> None:
         )
     for queue in answer.queue:
         eta = "" if queue.eta_s is None else round(queue.eta_s)
-        counts = (queue.done, queue.owed, queue.failed, f"{queue.rate_per_s:.2f}", eta)
+        done = "" if queue.done is None else queue.done
+        counts = (done, queue.owed, queue.failed, f"{queue.rate_per_s:.2f}", eta)
         write_row("queue", queue.analyzer, queue.state, *counts, queue.advice)
     for index in answer.indexes:
         write_row("index", index.name, "clean" if index.clean else "dirty", index.dirty, round(index.staleness_s))

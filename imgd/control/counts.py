@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 import time
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -28,13 +29,17 @@ class RootCount:
 
 @dataclass(frozen=True, slots=True)
 class JobCount:
-    """The jobs of one analyzer, of photos that are present; what is neither owed nor failed is done."""
+    """The jobs of one analyzer, of photos that are present; what is neither owed nor failed is done.
+
+    `owed` leaves out photos of offline roots: nobody can work on them. `done` is None for an analyzer that is not
+    active: nothing is owed to it, so what it has done cannot be told from that.
+    """
 
     analyzer: str
     active: bool
     owed: int
     failed: int
-    done: int
+    done: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +51,10 @@ class LibraryCounts:
 
 
 def count_library(connection: sqlite3.Connection) -> LibraryCounts:
-    """Count now. Owed and failed jobs are counted from their partial indexes: nothing to read when all is done."""
+    """Count now. Owed and failed jobs are counted from their partial indexes: nothing to read when all is done.
+
+    Jobs of missing photos are nobody's concern until the photos are back.
+    """
     missing = dict(connection.execute(_SQL["missing_counts"]).fetchall())
     roots = tuple(
         RootCount(path, state, reason, photos, missing.get(path, 0))
@@ -54,15 +62,17 @@ def count_library(connection: sqlite3.Connection) -> LibraryCounts:
     )
     photos = sum(root.photos for root in roots)
     present = photos - sum(missing.values())
-    owed = dict(connection.execute(_SQL["owed_counts"]).fetchall())
+    owed = Counter(dict(connection.execute(_SQL["owed_counts"])))
+    owed.subtract(dict(connection.execute(_SQL["owed_of_missing"])))
+    out_of_reach = dict(connection.execute(_SQL["owed_out_of_reach"]))
     failed = dict(connection.execute(_SQL["failed_counts"]).fetchall())
     jobs = tuple(
         JobCount(
             analyzer=name,
             active=bool(active),
-            owed=owed.get(id_, 0),
+            owed=owed[id_] - out_of_reach.get(id_, 0),
             failed=failed.get(id_, 0),
-            done=max(0, present - owed.get(id_, 0) - failed.get(id_, 0)),
+            done=max(0, present - owed[id_] - failed.get(id_, 0)) if active else None,
         )
         for id_, name, active in connection.execute(_SQL["analyzers"])
     )

@@ -21,9 +21,8 @@ def render_metrics(status: StatusAnswer) -> str:
     ]
     for kind in ("owed", "failed", "done"):
         lines.append(f"# TYPE imgd_jobs_{kind} gauge")
-        lines += [
-            f'imgd_jobs_{kind}{{analyzer="{queue.analyzer}"}} {getattr(queue, kind)}' for queue in status.queue
-        ]
+        counts = ((queue.analyzer, getattr(queue, kind)) for queue in status.queue)
+        lines += [f'imgd_jobs_{kind}{{analyzer="{name}"}} {count}' for name, count in counts if count is not None]
     lines.append("# TYPE imgd_index_dirty gauge")
     lines += [f'imgd_index_dirty{{index="{_escape(index.name)}"}} {index.dirty}' for index in status.indexes]
     lines.append("# TYPE imgd_root_online gauge")

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 
 class Notifier:
-    """Says nothing where no service manager listens."""
+    """Says nothing where no service manager listens. `status` is one line for people, in `systemctl status`."""
 
     def __init__(self, environment: Mapping[str, str] = os.environ) -> None:
         address = environment.get("NOTIFY_SOCKET", "")
@@ -22,10 +22,6 @@ class Notifier:
 
     def ready(self, status: str = "") -> None:
         self._send("READY=1", status)
-
-    def status(self, status: str) -> None:
-        """One line for people, in `systemctl status`."""
-        self._send("", status)
 
     def alive(self, status: str = "") -> None:
         self._send("WATCHDOG=1", status)
@@ -41,7 +37,7 @@ class Notifier:
         if not self._address:
             return
         one_line = " ".join(status.split())
-        lines = [line for line in (state, f"STATUS={one_line}" if status else "") if line]
+        lines = [state, f"STATUS={one_line}"] if status else [state]
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as sender:
             try:
                 sender.sendto("\n".join(lines).encode(), self._address)

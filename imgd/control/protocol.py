@@ -37,6 +37,7 @@ class QueueStatus(msgspec.Struct, frozen=True):
     """The jobs of one analyzer.
 
     `state`: `ready`, `waiting for model`, `broken` or `off`; `advice` says what to do about the last three.
+    `owed` leaves out photos of offline roots. `done` is None for an analyzer that is off.
     `rate_per_s`: photos a second over the last minute; `eta_s` is None where it cannot be told.
     """
 
@@ -44,7 +45,7 @@ class QueueStatus(msgspec.Struct, frozen=True):
     state: str
     owed: int
     failed: int
-    done: int
+    done: int | None
     rate_per_s: float = 0.0
     eta_s: float | None = None
     advice: str = ""

@@ -29,6 +29,7 @@ from imgd.store.statements import load_statements
 
 _SQL = load_statements("imgd.control", "queries")
 _NS = 1_000_000_000
+_LARGEST_ID = (1 << 63) - 1  # SQLite's integers
 
 
 class LibraryQueries:
@@ -69,14 +70,18 @@ def _cursor(after: str) -> tuple[int, int]:
         return 0, 0
     photo_id, _, analyzer_id = after.partition(":")
     try:
-        return int(photo_id), int(analyzer_id)
+        cursor = int(photo_id), int(analyzer_id)
     except ValueError:
-        raise RequestError(f"`after={after}` is no cursor", hint="Use `after` of the page before.") from None
+        cursor = -1, -1
+    if not all(0 <= id_ <= _LARGEST_ID for id_ in cursor):
+        raise RequestError(f"`after={after}` is no cursor", hint="Use `after` of the page before.")
+    return cursor
 
 
 def _find(connection: sqlite3.Connection, photo: PhotoName) -> int:
     if photo.path is None:
-        row = connection.execute(_SQL["photo_by_id"], {"photo_id": photo.photo_id}).fetchone()
+        known = photo.photo_id is not None and photo.photo_id <= _LARGEST_ID
+        row = connection.execute(_SQL["photo_by_id"], {"photo_id": photo.photo_id}).fetchone() if known else None
         if row is None:
             raise PhotoUnknownError(f"no photo has the id {photo.photo_id}")
         return int(row[0])

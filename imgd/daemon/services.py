@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import sqlite3
 import time
@@ -37,14 +38,14 @@ from imgd.control.protocol import (
 from imgd.control.queries import LibraryQueries
 from imgd.control.services import PhotoName
 from imgd.daemon.roster import AnalyzerState, Roster, Standing
-from imgd.errors import RequestError
+from imgd.errors import ImgdError, RequestError
 from imgd.index.refresh import IndexRefresher
+from imgd.index.refresh import IndexStatus as Freshness
 from imgd.pipeline.process import ChildStarter
 from imgd.pipeline.scheduler import Pipeline
 from imgd.plugins import PluginRegistry
 from imgd.search.engine import SearchEngine
 from imgd.store.database import Database
-from imgd.store.findings import read_paths
 from imgd.store.jobs import any_owed, retry
 from imgd.watch.watcher import Watcher
 
@@ -84,7 +85,7 @@ class DaemonServices:
     async def status(self) -> StatusAnswer:
         parts = self._parts
         counts = await self._counts.read()
-        indexes = await asyncio.to_thread(self._index_status)
+        freshness = await asyncio.to_thread(parts.refresher.freshness)
         names = {os.getpid(): "imgd", **parts.starter.names()}
         return StatusAnswer(
             version=imgd.__version__,
@@ -95,29 +96,23 @@ class DaemonServices:
             missing=counts.missing,
             roots=self._roots(counts),
             queue=tuple(self._queue(job) for job in counts.jobs if job.analyzer in parts.roster.standings),
-            indexes=indexes,
-            faults=tuple(self._faults()),
+            indexes=_indexes(freshness),
+            faults=tuple(self._faults(freshness)),
             processes=await asyncio.to_thread(measure_processes, names),
         )
 
     async def search(self, query: str, limit: int | None) -> SearchAnswer:
         began = time.perf_counter()
         answer = await self._parts.engine.search(query, limit)
-        paths = await asyncio.to_thread(self._read_paths, [hit.photo_id for hit in answer.hits])
         return SearchAnswer(
             query=query,
             hits=tuple(
-                Hit(hit.photo_id, path_text(path), round(hit.score, 4), "; ".join(hit.why), path_exact(path))
+                Hit(hit.photo_id, path_text(hit.path), hit.score, "; ".join(hit.why), path_exact(hit.path))
                 for hit in answer.hits
-                if (path := paths.get(hit.photo_id)) is not None
             ),
             took_ms=round((time.perf_counter() - began) * 1000, 1),
             notes=tuple(answer.notes),
         )
-
-    def _read_paths(self, photo_ids: list[int]) -> dict[int, bytes]:
-        with self._parts.database.read() as connection:
-            return read_paths(connection, photo_ids)
 
     async def show(self, photo: PhotoName) -> PhotoAnswer:
         return await asyncio.to_thread(self._queries.show, photo)
@@ -185,14 +180,14 @@ class DaemonServices:
         if now - self._progress_at > _PROGRESS_AGE_S and (
             self._progress_task is None or self._progress_task.done()
         ):
-            self._progress_task = asyncio.get_running_loop().create_task(self._read_progress())
+            self._progress_task = asyncio.get_running_loop().create_task(self._refresh_progress())
         counts = self._progress
         if counts is None:
             return Progress(0, 0, 0, 0, idle=False, waiting=("the library is being counted",))
         jobs = [job for job in counts.jobs if self._runs(job.analyzer)]
         waiting = self._unfinished(sum(job.owed for job in jobs))
         return Progress(
-            done=sum(job.done for job in jobs),
+            done=sum(job.done or 0 for job in jobs),
             owed=sum(job.owed for job in jobs),
             failed=sum(job.failed for job in jobs),
             photos=counts.photos,
@@ -216,11 +211,10 @@ class DaemonServices:
 
     def one_line(self) -> str:
         """For `systemctl status`."""
-        counts = self._progress
-        if counts is None:
+        progress = self.progress()
+        if self._progress is None:
             return self._state()
-        owed = sum(job.owed for job in counts.jobs if self._runs(job.analyzer))
-        return f"{self._state()}: {counts.photos} photos, {owed} findings owed"
+        return f"{self._state()}: {progress.photos} photos, {progress.owed} findings owed"
 
     # ------------------------------------------------------------------
 
@@ -242,6 +236,10 @@ class DaemonServices:
     async def _read_progress(self) -> None:
         self._progress = await self._counts.read()
         self._progress_at = time.monotonic()
+
+    async def _refresh_progress(self) -> None:
+        with contextlib.suppress(ImgdError):  # whoever asks for the status is told; the last counts stand
+            await self._read_progress()
 
     def _unfinished(self, owed: int) -> list[str]:
         parts = self._parts
@@ -289,25 +287,27 @@ class DaemonServices:
             standing.advice,
         )
 
-    def _index_status(self) -> tuple[IndexStatus, ...]:
-        found = self._parts.refresher.freshness()
-        since = found.dirty_since
-        staleness_s = round(max(0.0, time.time() - since), 1) if since is not None and found.dirty else 0.0
-        text = IndexStatus("text", found.covered_seq >= found.newest_seq, found.dirty, staleness_s)
-        spaces = (IndexStatus(each.name, not each.waiting, each.waiting) for each in found.spaces)
-        return (text, *spaces)
-
-    def _faults(self) -> list[Fault]:
+    def _faults(self, freshness: Freshness) -> list[Fault]:
         parts = self._parts
-        found = [Fault(sentence) for sentence in (*parts.pipeline.faults, *parts.refresher.freshness().faults)]
+        found = [Fault(sentence) for sentence in (*parts.pipeline.faults, *freshness.faults)]
         for root in parts.watcher.roots():
-            found += [Fault(f"{path_text(root.path)}: {fault}") for fault in root.faults]
+            for fault in root.faults:
+                path = os.path.join(root.path, fault.path) if fault.path else root.path
+                found.append(Fault(f"{path_text(path)}: {fault.reason}"))
         found += [
             Fault(f"plugin {each.name}: {each.error}", "imgctl analyzers")
             for each in parts.registry.statuses.values()
             if each.error
         ]
         return found
+
+
+def _indexes(freshness: Freshness) -> tuple[IndexStatus, ...]:
+    since = freshness.dirty_since
+    staleness_s = round(max(0.0, time.time() - since), 1) if since is not None and freshness.dirty else 0.0
+    text = IndexStatus("text", freshness.covered_seq >= freshness.newest_seq, freshness.dirty, staleness_s)
+    spaces = (IndexStatus(each.name, not each.waiting, each.waiting) for each in freshness.spaces)
+    return (text, *spaces)
 
 
 def _analyzer(standing: Standing) -> AnalyzerAnswer:

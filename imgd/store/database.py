@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeAlias, TypeVar
 
-from imgd.errors import DiskFullError, StoreDamagedError, StoreError
+from imgd.errors import DiskFullError, StoreBusyError, StoreDamagedError, StoreError
 from imgd.store.migrate import Migration, migrate
 
 T = TypeVar("T")
@@ -150,6 +150,8 @@ def _named_errors(path: Path) -> Iterator[None]:
             raise DiskFullError(f"no room to write {path}") from error
         if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
             raise StoreDamagedError(f"{path}: {error}") from error
+        if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+            raise StoreBusyError(f"{path}: {error}") from error
         if code in (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_IOERR):
             raise StoreError(
                 f"{path}: {error}", hint="Check the permissions, the disk, and whether the filesystem is writable."

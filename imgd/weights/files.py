@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
-from imgd.errors import DiskFullError, ModelPullError
+from imgd.errors import DiskFullError, ModelError, ModelPullError
 from imgd.model import ModelFile
 
 _CHUNK_BYTES = 1 << 20
@@ -106,6 +106,21 @@ def disk_full_named(path: Path) -> Iterator[None]:
         if error.errno in NO_ROOM:
             raise DiskFullError(f"no room for {path}") from error
         raise
+
+
+@contextmanager
+def system_errors_named(path: Path) -> Iterator[None]:
+    """Turn the operating system's errors into ModelError or DiskFullError; `path` where they name no file."""
+    try:
+        with disk_full_named(path):
+            yield
+    except BrokenPipeError:
+        raise  # nobody reads the progress any more: no fault of the store
+    except OSError as error:
+        raise ModelError(
+            f"{error.filename or path}: {error.strerror or error}",
+            hint="Check its permissions and its disk; `paths.models_dir` names where models are kept.",
+        ) from error
 
 
 @contextmanager

@@ -24,7 +24,13 @@ from typing import IO
 from imgd.errors import ModelError, ModelMissingError
 from imgd.model import Model, ModelFile
 from imgd.weights.catalogue import Catalogue
-from imgd.weights.files import file_sha256, private_directory, write_text_atomically, write_verified
+from imgd.weights.files import (
+    file_sha256,
+    private_directory,
+    system_errors_named,
+    write_text_atomically,
+    write_verified,
+)
 
 _MANIFEST = ".verified.json"
 
@@ -128,7 +134,8 @@ class ModelStore:
             ModelError: not all files of `name`, or of any model, are there.
         """
         wanted = [self.catalogue.model(name)] if name else list(self.catalogue)
-        found = _files_by_sha256(directory, {file.size_bytes for model in wanted for file in model.files})
+        with system_errors_named(directory):
+            found = _files_by_sha256(directory, {file.size_bytes for model in wanted for file in model.files})
         whole = [model for model in wanted if all(file.sha256 in found for file in model.files)]
         if not whole:
             missing = [file.name for model in wanted for file in model.files if file.sha256 not in found]
@@ -172,14 +179,20 @@ class ModelStore:
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Wait until nobody else changes this store, in this process or another, and keep others out."""
-        private_directory(self.root)
-        descriptor = os.open(self.root / ".lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
-            yield
-        finally:
-            os.close(descriptor)
+        """Wait until nobody else changes this store, in this process or another, and keep others out.
+
+        Raises:
+            ModelError: the operating system refuses something, here or in the body.
+            DiskFullError: there is no room.
+        """
+        with system_errors_named(self.root):
+            private_directory(self.root)
+            descriptor = os.open(self.root / ".lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX)
+                yield
+            finally:
+                os.close(descriptor)
 
     def _manifest(self, model: Model) -> dict[str, str]:
         """File name -> sha256 as last found; empty where nothing was verified yet."""

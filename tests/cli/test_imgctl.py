@@ -167,7 +167,9 @@ def test_rescan_pause_resume_and_analyzers_answer(running, imgctl):
     assert running.services.confirmed == ["/photos"]
     assert imgctl("confirm", "/elsewhere").returncode != 0
     assert imgctl("pause").stdout == "paused\n"
+    assert json.loads(imgctl("pause", "--json").stdout) == {"state": "paused"}
     assert imgctl("resume").stdout == "running\n"
+    assert json.loads(imgctl("--json", "resume").stdout) == {"state": "running"}
     lines = imgctl("analyzers").stdout.splitlines()
     assert lines[1].split("\t") == [
         "labels", "1", "waiting for model", "model", "280", "concepts", "imgctl models pull labels",

@@ -72,6 +72,8 @@ def test_models_are_listed_pulled_verified_and_removed_without_a_daemon(imgctl, 
 
     assert imgctl("models", "remove", "toy-free", **toy).stdout == "toy-free: removed\n"
     assert not there.exists()
+    again = json.loads(imgctl("models", "remove", "toy-free", "--json", **toy).stdout)
+    assert (again["name"], again["state"]) == ("toy-free", "absent")
 
 
 def test_a_licence_has_to_be_accepted_by_name(imgctl, toy):
@@ -102,6 +104,20 @@ def test_a_running_daemon_is_told_of_new_models(running, imgctl, toy):
     assert running.services.refreshes == 1
     assert imgctl("models", "pull", "toy-free", **toy).returncode == 0
     assert running.services.refreshes == 1
+
+
+@pytest.mark.parametrize("command", [("pull", "toy-free"), ("add", "stick")])
+def test_a_model_store_that_cannot_be_written_is_named_with_what_to_do(imgctl, toy, home, command):
+    (home / "stick").mkdir()
+    os.link(home / "weights.bin", home / "stick" / "w.bin")
+    config = home / "imgd.toml"
+    config.write_text(f'[paths]\nmodels_dir = "{home}/weights.bin/models"\n')  # below a file: not even root can
+    done = imgctl("--config", str(config), "models", *command, **toy)
+    assert done.returncode == 5
+    assert done.stderr.startswith("imgctl: a model cannot be used: ")
+    assert f"{home}/weights.bin" in done.stderr
+    assert "hint: Check its permissions" in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 def test_a_plugin_brings_a_command(imgctl, toy):

@@ -7,7 +7,8 @@ import sqlite3
 
 import pytest
 
-from imgd.control.counts import CachedCounts
+from imgd.control.counts import CachedCounts, count_library
+from imgd.store.database import Database
 
 
 class Clock:
@@ -57,3 +58,23 @@ def explain(connection: sqlite3.Connection, statement: str) -> str:
 
     sql = load_statements("imgd.control", "queries")[statement]
     return "\n".join(row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {sql}"))
+
+
+def count(library: Database) -> dict[str, tuple[int, int, int | None]]:
+    """Owed, failed and done, by analyzer."""
+    with library.read() as connection:
+        return {job.analyzer: (job.owed, job.failed, job.done) for job in count_library(connection).jobs}
+
+
+def test_what_an_analyzer_that_is_off_has_done_is_not_guessed(library):
+    assert count(library)["labels"] == (0, 1, 1)
+    library.write(lambda c: c.execute("UPDATE analyzers SET active = 0 WHERE name = 'labels'")).result()
+    assert count(library)["labels"] == (0, 1, None)
+
+
+def test_jobs_that_cannot_be_reached_are_neither_owed_now_nor_done(library):
+    owe = "INSERT INTO jobs (photo_id, analyzer_id, priority) VALUES (3, 2, 2)"
+    library.write(lambda c: c.execute(owe)).result()
+    assert count(library) == {"technical": (1, 1, 0), "labels": (0, 1, 1)}, "photo 3 is missing"
+    library.write(lambda c: c.execute("UPDATE roots SET state = 'offline'")).result()
+    assert count(library) == {"technical": (0, 1, 0), "labels": (0, 1, 1)}

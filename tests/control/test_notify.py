@@ -22,8 +22,6 @@ def test_ready_and_stopping_come_with_a_status_line(manager):
     notifier = Notifier({"NOTIFY_SOCKET": manager.getsockname()})
     notifier.ready("watching 2 roots\nall well")
     assert manager.recv(1024) == b"READY=1\nSTATUS=watching 2 roots all well"
-    notifier.status("idle")
-    assert manager.recv(1024) == b"STATUS=idle"
     notifier.alive()
     assert manager.recv(1024) == b"WATCHDOG=1"
     notifier.extend_start(90)

@@ -164,6 +164,8 @@ def test_an_unforeseen_error_is_a_plain_answer_and_the_daemon_goes_on(client, ca
         ("GET", "/v1/search?q=x&limit=0", None, 400, "limit=0"),
         ("GET", "/v1/photos?path=cat.jpg", None, 400, "not an absolute path"),
         ("GET", "/v1/failed?after=x", None, 400, "is no cursor"),
+        ("GET", "/v1/failed?after=1:99999999999999999999", None, 400, "is no cursor"),
+        ("GET", "/v1/photos/99999999999999999999", None, 404, "no photo has the id 99999999999999999999"),
         ("POST", "/v1/retry", b'{"photo_ids": "all"}', 400, "RetryRequest"),
         ("POST", "/v1/retry", b"{not json", 400, "RetryRequest"),
         ("POST", "/v1/retry", b" " * (2 << 20), 400, "longer than"),

@@ -1,12 +1,13 @@
 from __future__ import annotations
 
+import contextlib
 import sqlite3
 import stat
 import threading
 
 import pytest
 
-from imgd.errors import StoreDamagedError, StoreError, StoreNewerError
+from imgd.errors import StoreBusyError, StoreDamagedError, StoreError, StoreNewerError
 from imgd.store.changes import newest_change_seq, next_change_seq
 from imgd.store.database import Database
 from imgd.store.migrate import Migration, migrate, migrations
@@ -120,3 +121,12 @@ def test_statements_are_found_by_name():
     statements = load_statements("imgd.store", "folders")
     assert statements["ids"].startswith("SELECT path, id")
     assert not any(text.endswith(";") for text in statements.values())
+
+
+def test_a_library_that_another_program_holds_locked_is_said_to_be_so(tmp_path, monkeypatch):
+    monkeypatch.setattr("imgd.store.database._BUSY_TIMEOUT_S", 0.0)
+    with contextlib.closing(sqlite3.connect(tmp_path / "library.db", isolation_level=None)) as other:
+        other.execute("CREATE TABLE t (x)")
+        other.execute("BEGIN EXCLUSIVE")
+        with pytest.raises(StoreBusyError, match="database is locked"):
+            Database(tmp_path / "library.db", _STEPS)

@@ -119,3 +119,16 @@ def test_a_catalogue_entry_cannot_name_a_file_outside_its_own_folder(make_store:
     store = make_store(Model("toy", "A toy", "MIT", (ModelFile(name, "0" * 64, 1, ()),)))
     with pytest.raises(ModelError, match="cannot be the name"):
         store.status("toy")
+
+
+def test_what_the_system_refuses_is_named_with_its_path(
+    make_store: MakeStore, elsewhere: Path, toy_model: ToyModel
+) -> None:
+    store = make_store(toy_model())
+    store.add(elsewhere)
+    (store.root / ".lock").unlink()
+    (store.root / ".lock").mkdir()
+    for work in (store.verify, store.remove, lambda _name: store.add(elsewhere)):
+        with pytest.raises(ModelError, match=r"models/.lock: Is a directory") as raised:
+            work("toy")
+        assert "paths.models_dir" in raised.value.advice

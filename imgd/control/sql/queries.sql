@@ -93,16 +93,24 @@ JOIN roots ON roots.id = folders.root_id
 WHERE photos.state = 'missing' AND photos.missing_since IS NOT NULL
 GROUP BY roots.path;
 
--- Jobs of missing photos are nobody's concern until the photos are back.
 -- name: owed_counts
-SELECT analyzer_id, sum(counted) FROM (
-    SELECT analyzer_id, count(*) AS counted FROM jobs WHERE state = 'owed' GROUP BY analyzer_id
-    UNION ALL
-    SELECT jobs.analyzer_id, -count(*)
-    FROM photos CROSS JOIN jobs ON jobs.photo_id = photos.id
-    WHERE photos.state = 'missing' AND photos.missing_since IS NOT NULL AND jobs.state = 'owed'
-    GROUP BY jobs.analyzer_id)
-GROUP BY analyzer_id;
+SELECT id, (SELECT count(*) FROM jobs WHERE jobs.analyzer_id = analyzers.id AND jobs.state = 'owed') FROM analyzers;
+
+-- name: owed_of_missing
+SELECT jobs.analyzer_id, count(*)
+FROM photos CROSS JOIN jobs ON jobs.photo_id = photos.id
+WHERE photos.state = 'missing' AND photos.missing_since IS NOT NULL AND jobs.state = 'owed'
+GROUP BY jobs.analyzer_id;
+
+-- CROSS JOIN begins with the roots, of which seldom one is offline: mostly there is nothing to read.
+-- name: owed_out_of_reach
+SELECT jobs.analyzer_id, count(*)
+FROM roots
+CROSS JOIN folders ON folders.root_id = roots.id
+CROSS JOIN photos ON photos.folder_id = folders.id
+CROSS JOIN jobs ON jobs.photo_id = photos.id
+WHERE roots.state = 'offline' AND photos.state = 'present' AND jobs.state = 'owed'
+GROUP BY jobs.analyzer_id;
 
 -- name: failed_counts
 SELECT analyzer_id, sum(counted) FROM (
