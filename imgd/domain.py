@@ -7,6 +7,7 @@ client) is one of these, or is made of them.
 from __future__ import annotations
 
 import enum
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -199,6 +200,15 @@ class FileStat:
     mtime_ns: int
     device: int
     inode: int
+
+    @classmethod
+    def of(cls, status: os.stat_result) -> FileStat:
+        """`status` as the store keeps it. SQLite's integers are signed; the kernel's are not."""
+        return cls(status.st_size, status.st_mtime_ns, _signed(status.st_dev), _signed(status.st_ino))
+
+
+def _signed(number: int) -> int:
+    return number - (1 << 64) if number >= 1 << 63 else number
 
 
 @dataclass(frozen=True, slots=True)

@@ -55,7 +55,7 @@ class Source:
         finally:
             os.close(fd)
         changed = len(data) != before.st_size or _state(before) != _state(after)
-        return cls(path, data, file_stat(before), fingerprint_of(data), changed)
+        return cls(path, data, FileStat.of(before), fingerprint_of(data), changed)
 
     @property
     def name(self) -> str:
@@ -69,15 +69,6 @@ def fingerprint_of(data: bytes) -> bytes:
     digest.update(data[:_EDGE_BYTES])
     digest.update(data[-_EDGE_BYTES:])
     return digest.digest()
-
-
-def file_stat(status: os.stat_result) -> FileStat:
-    """`status` as the store keeps it. SQLite's integers are signed; the kernel's are not."""
-    return FileStat(status.st_size, status.st_mtime_ns, _signed(status.st_dev), _signed(status.st_ino))
-
-
-def _signed(number: int) -> int:
-    return number - (1 << 64) if number >= 1 << 63 else number
 
 
 def _state(status: os.stat_result) -> tuple[int, int]:

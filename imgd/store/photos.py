@@ -106,7 +106,8 @@ def register(
     if moved:
         folders = add_folders(connection, root_id, {file.folder for file in moved.values()})
         for photo_id, file in moved.items():
-            counts["moved"] += _move(connection, photo_id, folders[file.folder], file.name, change_seq)
+            place = (folders[file.folder], file.name)
+            counts["moved"] += _move(connection, photo_id, place, change_seq, priority)
     connection.execute(_SQL["make_staging"])
     for start in range(0, len(files), BATCH_ROWS):
         chunk = files[start : start + BATCH_ROWS]
@@ -132,7 +133,8 @@ def _register_chunk(
     if verdicts.keys() & {"changed", "back", "relinked"}:
         connection.execute(_SQL["update_known"], values)
         connection.execute(_SQL["owe_changed"], values)
-        connection.execute(_SQL["owe_back"], values)
+        (back,) = connection.execute(_SQL["back"]).fetchone()
+        connection.execute(_SQL["owe_back"], {"photos": back, "priority": values["priority"]})
     if "new" in verdicts:
         newest = connection.execute(_SQL["newest"]).fetchone()[0]
         connection.execute(_SQL["add_new"], values)
@@ -160,8 +162,14 @@ def _show_odd_names(
                 connection.execute(_SQL["show_name"], (shown, folders[file.folder], file.name))
 
 
-def _move(connection: sqlite3.Connection, photo_id: int, folder_id: int, name: bytes, change_seq: int) -> int:
-    """Give a photo another path; 0 where a present photo holds it already (the move then shows as a change)."""
+def _move(
+    connection: sqlite3.Connection, photo_id: int, place: tuple[int, bytes], change_seq: int, priority: Priority
+) -> int:
+    """Give a photo another path (folder id and name); 0 where a present photo holds it already.
+
+    The move then shows as a change.
+    """
+    folder_id, name = place
     taken = connection.execute(
         "SELECT id, state FROM photos WHERE folder_id = ? AND name = ?", (folder_id, name)
     ).fetchone()
@@ -170,7 +178,15 @@ def _move(connection: sqlite3.Connection, photo_id: int, folder_id: int, name: b
             return 0
         connection.execute(_SQL["remove"], (taken[0],))
     shown = name.decode("utf-8", "replace")
-    return connection.execute(_SQL["move"], (folder_id, name, shown, change_seq, photo_id)).rowcount
+    before = connection.execute("SELECT state FROM photos WHERE id = ?", (photo_id,)).fetchone()
+    moved = connection.execute(_SQL["move"], (folder_id, name, shown, change_seq, photo_id)).rowcount
+    if moved and before[0] == PhotoState.MISSING:
+        _owe_back(connection, [photo_id], priority)
+    return moved
+
+
+def _owe_back(connection: sqlite3.Connection, photo_ids: Sequence[int], priority: Priority) -> None:
+    connection.execute(_SQL["owe_back"], {"photos": json.dumps(photo_ids), "priority": int(priority)})
 
 
 def move_file(
@@ -185,7 +201,8 @@ def move_file(
     if row is None:
         return False
     folder_id = add_folders(connection, root_id, [target[0]])[target[0]]
-    return bool(_move(connection, row[0], folder_id, target[1], next_change_seq(connection)))
+    place = (folder_id, target[1])
+    return bool(_move(connection, row[0], place, next_change_seq(connection), Priority.EVENT))
 
 
 def page_present(
@@ -217,7 +234,8 @@ def adopt_missing(connection: sqlite3.Connection, photo_ids: Sequence[int]) -> d
     """New photos that are missing ones come back at another path: the old row takes over the path.
 
     Called when the fingerprints of `photo_ids` have been stored. Only where exactly one missing and one present
-    photo share fingerprint, size and mtime. The new row goes, with all it owed. Returns {new id: old id}.
+    photo share fingerprint, size and mtime. The new row goes, with all it owed and was found of it; the old one
+    owes what it has no current finding of. Returns {new id: old id}.
     """
     twins = connection.execute(_SQL["lost_twins"], {"photos": json.dumps(list(photo_ids))}).fetchall()
     if not twins:
@@ -229,4 +247,22 @@ def adopt_missing(connection: sqlite3.Connection, photo_ids: Sequence[int]) -> d
         place = (folder_id, name, display_name, device, inode)
         connection.execute(_SQL["take_over"], (*place, change_seq, lost_id))
         adopted[fresh_id] = lost_id
+    _owe_back(connection, list(adopted.values()), Priority.EVENT)
     return adopted
+
+
+def find_unreadable(connection: sqlite3.Connection, root_id: int, files: Sequence[SeenFile]) -> list[int]:
+    """Ids of the photos among `files` with a job that failed because the file could not be read."""
+    folders = find_folders(connection, root_id, {file.folder for file in files})
+    rows: list[Row] = [(folders[file.folder], file.name) for file in files if file.folder in folders]
+    return [
+        photo_id
+        for statement, parameters in batches(_SQL["unreadable"], rows, 2)
+        for (photo_id,) in connection.execute(statement, parameters)
+    ]
+
+
+def owe_unreadable(connection: sqlite3.Connection, photo_ids: Sequence[int]) -> int:
+    """Owe again the jobs of these photos that failed because the file could not be read; returns how many."""
+    parameters = {"photos": json.dumps(list(photo_ids)), "priority": int(Priority.EVENT)}
+    return connection.execute(_SQL["owe_unreadable"], parameters).rowcount

@@ -14,8 +14,8 @@ _SQL = load_statements("imgd.store", "purge")
 def purge(connection: sqlite3.Connection, now: float, grace_s: float, limit: int = 500) -> int:
     """Remove up to `limit` photos that are missing, or whose root left the configuration, since `grace_s` ago.
 
-    None of a root that is offline or whose purge is held. Returns how many were removed: call it again, in a
-    transaction of its own, until that is 0.
+    None of a root that is offline, whose purge is held, or that was not scanned since. Returns how many were
+    removed: call it again, in a transaction of its own, until that is 0.
     """
     parameters = {"before": now - grace_s, "limit": limit}
     photos = [photo_id for (photo_id,) in connection.execute(_SQL["pick_missing"], parameters)]

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from imgd.domain import RootState
+from imgd.store.changes import next_change_seq
 from imgd.store.statements import load_statements
 
 _SQL = load_statements("imgd.store", "roots")
@@ -35,16 +36,23 @@ class Root:
 def configure(connection: sqlite3.Connection, paths: Sequence[bytes], now: float) -> list[Root]:
     """Make `paths` (absolute) the configured roots; returns them, in the order given.
 
-    A root that is no longer among them goes offline with its photos; they are purged only after the grace
-    period, so that an edit of the configuration can be taken back.
+    A root that is no longer among them goes offline, and its photos are missing: searches find them no more.
+    They are purged only after the grace period, so that an edit of the configuration can be taken back: the
+    next scan of the root finds them again, as they were.
     """
     wanted = list(dict.fromkeys(paths))
     connection.executemany(_SQL["configure"], [(path, path.decode("utf-8", "replace")) for path in wanted])
     stored = {root.path: root for root in read_roots(connection)}
     for path, root in stored.items():
         if path not in wanted:
-            connection.execute(_SQL["remove"], (NO_LONGER_CONFIGURED, now, root.id))
+            _remove(connection, root.id, now)
     return [stored[path] for path in wanted]
+
+
+def _remove(connection: sqlite3.Connection, root_id: int, now: float) -> None:
+    if connection.execute(_SQL["remove"], (NO_LONGER_CONFIGURED, now, root_id)).rowcount:
+        parameters = {"root_id": root_id, "now": now, "change_seq": next_change_seq(connection)}
+        connection.execute(_SQL["miss_photos"], parameters)
 
 
 def read_roots(connection: sqlite3.Connection) -> list[Root]:
@@ -67,32 +75,40 @@ def set_scanned(connection: sqlite3.Connection, root_id: int, now: float, filesy
     connection.execute(_SQL["set_scanned"], (now, filesystem_id, root_id))
 
 
-def count_photos(connection: sqlite3.Connection, root_id: int) -> int:
-    """All photos of a root, missing ones included. Reads an index entry a photo: call it seldom."""
-    return int(connection.execute(_SQL["count_photos"], (root_id,)).fetchone()[0])
-
-
 def hold_if_sudden(connection: sqlite3.Connection, root_id: int, now: float) -> bool:
     """Hold the purge when more than half of a root (and more than 20 photos) went missing within an hour.
 
-    Returns whether so much is missing now. A hold is released by `confirm`, or by `release_if_back`.
+    What was confirmed counts neither as missing nor as part of the root. Returns whether the purge is held. Costs
+    an index entry for each missing photo, and for each photo of the root up to twice as many: call it seldom.
     """
-    missing = connection.execute(_SQL["count_missing_since"], (now - _SUDDEN_WITHIN_S, root_id)).fetchone()[0]
-    sudden = bool(missing > _SUDDEN_PHOTOS and missing * 2 > count_photos(connection, root_id))
-    if sudden:
+    if _is_mostly_gone(connection, root_id, since=now - _SUDDEN_WITHIN_S, more_than=_SUDDEN_PHOTOS):
         connection.execute(_SQL["hold_purge"], (1, root_id))
-    return sudden
+    return _is_held(connection, root_id)
 
 
 def release_if_back(connection: sqlite3.Connection, root_id: int) -> bool:
     """Release a hold once no more than half of the root's photos are missing; returns whether it is held."""
-    missing = connection.execute(_SQL["count_missing_since"], (0.0, root_id)).fetchone()[0]
-    held = bool(missing * 2 > count_photos(connection, root_id))
-    if not held:
-        confirm(connection, root_id)
+    held = _is_held(connection, root_id)
+    if held and not _is_mostly_gone(connection, root_id, since=0.0):
+        connection.execute(_SQL["hold_purge"], (0, root_id))
+        return False
     return held
 
 
-def confirm(connection: sqlite3.Connection, root_id: int) -> None:
-    """A person says that what is missing from the root is meant to be gone: purging goes on."""
-    connection.execute(_SQL["hold_purge"], (0, root_id))
+def confirm(connection: sqlite3.Connection, root_id: int, now: float) -> None:
+    """A person says that what is missing from the root by `now` is meant to be gone: purging goes on."""
+    connection.execute(_SQL["confirm"], (now, root_id))
+
+
+def _is_held(connection: sqlite3.Connection, root_id: int) -> bool:
+    return bool(connection.execute(_SQL["is_held"], (root_id,)).fetchone()[0])
+
+
+def _is_mostly_gone(connection: sqlite3.Connection, root_id: int, *, since: float, more_than: int = 0) -> bool:
+    """Whether more than half of the photos that were not confirmed to be gone went missing after `since`."""
+    parameters = {"root_id": root_id, "since": since}
+    gone, confirmed = connection.execute(_SQL["count_missing"], parameters).fetchone()
+    if gone <= more_than:
+        return False
+    as_many_as_is_half = {"root_id": root_id, "count": 2 * gone + confirmed}
+    return not connection.execute(_SQL["has_photos"], as_many_as_is_half).fetchone()[0]

@@ -6,7 +6,7 @@ import os
 import stat as stats
 from dataclasses import dataclass
 
-from imgd.domain import RootState
+from imgd.domain import FileStat, RootState
 
 _ADVICE = "imgd goes on by itself once it is there"
 
@@ -55,7 +55,7 @@ def look_at_root(root: bytes, recorded: Filesystem | None) -> Look:
         return Look(RootState.OFFLINE, "cannot be read; give imgd's user the right to read it")
     except OSError as error:
         return Look(RootState.OFFLINE, f"cannot be read ({error.strerror}); check its disk or network, {_ADVICE}")
-    filesystem = Filesystem(stat.st_dev, is_mount=stat.st_dev != parent.st_dev)
+    filesystem = Filesystem(FileStat.of(stat).device, is_mount=stat.st_dev != parent.st_dev)
     if is_empty and recorded is not None and recorded.is_mount and not filesystem.is_mount:
         return Look(RootState.OFFLINE, f"is not mounted; mount it, {_ADVICE}")
     return Look(RootState.ONLINE, "", filesystem, (stat.st_dev, stat.st_ino))

@@ -13,6 +13,15 @@ IGNORE_FILE: Final = b".imgdignore"
 _LARGEST_BYTES = 1 << 20
 
 
+def check_patterns(patterns: Iterable[str]) -> str | None:
+    """Why `patterns` cannot be used; None where they can."""
+    try:
+        Ignores(patterns)
+    except ValueError as error:
+        return str(error)
+    return None
+
+
 class Ignores:
     """The patterns of one root. Those of a deeper folder come first, as in git; `!` takes a file back in."""
 

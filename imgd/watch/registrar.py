@@ -19,16 +19,18 @@ from imgd.store.photos import (
     find_differing,
     find_look_alikes,
     find_photo,
+    find_unreadable,
     mark_folder_missing,
     mark_missing,
     move_file,
+    owe_unreadable,
     page_present,
     register,
 )
-from imgd.store.roots import hold_if_sudden
 from imgd.store.sidecars import SidecarChanges, commit_sidecars, compare_sidecars, folders_with_sidecars
 from imgd.watch.availability import Filesystem
 from imgd.watch.filters import Filter
+from imgd.watch.losses import Losses
 from imgd.watch.scan import Fault, see_file
 from imgd.watch.settle import FilePath, is_recent
 
@@ -60,6 +62,8 @@ class Registrar:
         self._on_change = on_change
         self.recorded: Filesystem | None = None
         """Where the root lay at its last full scan."""
+        self.losses = Losses(database, root_id)
+        """What `miss` and the checks find gone is noted here."""
 
     def see(self, folder: bytes, name: bytes) -> SeenFile | None:
         """The file as it is now; None where it is gone."""
@@ -103,6 +107,13 @@ class Registrar:
             if self._database.write(work).result().news:
                 self._on_change()
         return unsettled
+
+    def retry_unreadable(self, files: Sequence[SeenFile]) -> None:
+        """Owe again what failed because one of `files` could not be read: its permissions may be others now."""
+        with self._database.read() as connection:
+            photo_ids = find_unreadable(connection, self._root_id, files)
+        if photo_ids and self._database.write(lambda c: owe_unreadable(c, photo_ids)).result():
+            self._on_change()
 
     def move(self, moves: Sequence[tuple[FilePath, FilePath]]) -> list[FilePath]:
         """Follow renames of files within the root; returns sources that moved nothing."""
@@ -215,14 +226,8 @@ class Registrar:
             self._miss(lambda connection, now: mark_missing(connection, photo_ids, now))
 
     def _miss(self, mark: Callable[[sqlite3.Connection, float], int]) -> None:
-        now = time.time()
-
-        def work(connection: sqlite3.Connection) -> int:
-            missed = mark(connection, now)
-            hold_if_sudden(connection, self._root_id, now)
-            return missed
-
-        if self._database.write(work).result():
+        if self._database.write(lambda connection: mark(connection, time.time())).result():
+            self.losses.note()
             self._on_change()
 
     def _is_gone(self, folder: bytes, name: bytes) -> bool:

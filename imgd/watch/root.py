@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import sqlite3
 import threading
 import time
@@ -15,7 +16,7 @@ from imgd.domain import Priority, RootState, SeenFile
 from imgd.errors import ImgdError
 from imgd.store.database import Database
 from imgd.store.purge import purge
-from imgd.store.roots import Root, release_if_back, set_scanned, set_state
+from imgd.store.roots import Root, set_scanned, set_state
 from imgd.store.sidecars import SIDECAR_EXTENSION
 from imgd.watch.availability import Filesystem, Look, look_at_root
 from imgd.watch.filters import FileKind, Filter
@@ -35,7 +36,8 @@ _NO_INOTIFY: Final = (
     "cannot be watched: raise fs.inotify.max_user_instances; until then imgd looks at the root from time to time"
 )
 _HELD: Final = (
-    "more than half of its photos went missing; nothing is forgotten until they are back or a person confirms"
+    "more than half of its photos went missing; nothing is forgotten until they are back, "
+    "or `imgctl confirm {root}` says that they are meant to be gone"
 )
 
 
@@ -81,6 +83,8 @@ class RootWatch:
             on_change=on_change,
         )
         self._registrar.recorded = Filesystem.parse(root.filesystem_id)
+        self._losses = self._registrar.losses
+        self._losses.held = root.purge_held
         self._inbox = Inbox()
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name=f"watch {os.fsdecode(root.path)}", daemon=True)
@@ -101,7 +105,6 @@ class RootWatch:
         )
         self._faults: tuple[Fault, ...] = ()
         self._watch_faults: dict[bytes, Fault] = {}
-        self._held = root.purge_held
         self._scanned_at = root.scanned_at
         self._next_check = 0.0
         self._next_rescan = float("inf")
@@ -123,9 +126,9 @@ class RootWatch:
         """See what the file at `path`, relative to the root, is now: it was not as registered."""
         self._inbox.put(Event(EventKind.GONE, path))
 
-    def confirmed(self) -> None:
-        """A person confirmed that what is missing is meant to be gone."""
-        self._held = False
+    def confirm(self) -> None:
+        """A person says that what is missing is meant to be gone."""
+        self._losses.confirm()
 
     @property
     def busy(self) -> bool:
@@ -137,8 +140,9 @@ class RootWatch:
     def status(self) -> RootStatus:
         look, files_seen = self._look, self._reconciler.files_seen
         faults = [*self._faults, *list(self._watch_faults.values())]
-        if self._held:
-            faults.append(Fault(b"", _HELD))
+        if self._losses.held:
+            root = shlex.quote(self._root.path.decode("utf-8", "replace"))
+            faults.append(Fault(b"", _HELD.format(root=root)))
         return RootStatus(
             path=self._root.path,
             state=look.state,
@@ -172,6 +176,7 @@ class RootWatch:
         if time.monotonic() >= self._next_rescan:
             self._reconciler.plan(b"")
         self._scan_on()
+        self._losses.look()
 
     def _is_at_rest(self) -> bool:
         if self._next_check == 0.0:
@@ -182,7 +187,9 @@ class RootWatch:
     def _wait_s(self) -> float:
         if self._reconciler.active or self._moves or self._gone or self._sidecar_folders:
             return 0.0
-        due = min(self._next_check, self._next_rescan, self._settling.next_due or float("inf"))
+        due = min(
+            self._next_check, self._next_rescan, self._losses.next_due, self._settling.next_due or float("inf")
+        )
         return max(0.0, due - time.monotonic())
 
     def _recover(self, error: Exception) -> None:
@@ -289,6 +296,7 @@ class RootWatch:
         photos = [file for file in settled.files if self._filter.kind(file.folder, file.name) is FileKind.PHOTO]
         sidecars = {folder: self._list_sidecars(folder) for folder in {file.folder for file in settled.files}}
         self._registrar.register(photos, Priority.EVENT, None, sidecars)
+        self._registrar.retry_unreadable(photos)
         self._registrar.sync_sidecars(sidecars, Priority.EVENT)
 
     def _sync_sidecars(self) -> None:
@@ -328,11 +336,11 @@ class RootWatch:
         assert filesystem is not None, "the root was there a moment ago"
         now = time.time()
 
-        def work(connection: sqlite3.Connection) -> bool:
+        def work(connection: sqlite3.Connection) -> None:
             set_scanned(connection, self._root.id, now, str(filesystem))
-            return release_if_back(connection, self._root.id)
+            self._losses.look_after_scan(connection, now)
 
-        self._held = self._database.write(work).result()
+        self._database.write(work).result()
         self._registrar.recorded = filesystem
         self._faults = ended.faults
         self._scanned_at = now

@@ -22,7 +22,6 @@ BATCH_S = 0.5
 
 
 _CHUNK_ENTRIES = 512
-_SIGN = 1 << 63
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,12 +42,6 @@ class ScanBatch:
     faults: list[Fault] = field(default_factory=list)
 
 
-def file_stat(stat: os.stat_result) -> FileStat:
-    """What is stored of a stat. SQLite's integers are signed, some filesystems' inode numbers use all 64 bits."""
-    inode = stat.st_ino
-    return FileStat(stat.st_size, stat.st_mtime_ns, stat.st_dev, inode if inode < _SIGN else inode - 2 * _SIGN)
-
-
 def see_file(root: bytes, folder: bytes, name: bytes, *, follow_symlinks: bool) -> SeenFile | None:
     """The file as it is now, or None where there is no regular file.
 
@@ -59,7 +52,7 @@ def see_file(root: bytes, folder: bytes, name: bytes, *, follow_symlinks: bool) 
         stat = os.stat(os.path.join(root, folder, name), follow_symlinks=follow_symlinks)
     except (FileNotFoundError, NotADirectoryError):
         return None
-    return SeenFile(folder, name, file_stat(stat)) if stats.S_ISREG(stat.st_mode) else None
+    return SeenFile(folder, name, FileStat.of(stat)) if stats.S_ISREG(stat.st_mode) else None
 
 
 class Scan:
@@ -119,7 +112,7 @@ class Scan:
             if kind is None or not entry.is_file(follow_symlinks=follow):
                 continue
             try:
-                file = SeenFile(folder, entry.name, file_stat(entry.stat(follow_symlinks=follow)))
+                file = SeenFile(folder, entry.name, FileStat.of(entry.stat(follow_symlinks=follow)))
             except FileNotFoundError:
                 continue
             (batch.photos if kind is FileKind.PHOTO else batch.sidecars).append(file)

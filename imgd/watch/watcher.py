@@ -9,8 +9,9 @@ from collections.abc import Callable, Sequence
 from imgd.config import Settings
 from imgd.errors import RootError
 from imgd.store.database import Database
-from imgd.store.roots import configure, confirm
+from imgd.store.roots import configure
 from imgd.watch.filters import Filter, FilterRules
+from imgd.watch.ignores import check_patterns
 from imgd.watch.inotify import Inotify
 from imgd.watch.root import RootStatus, RootWatch
 
@@ -37,7 +38,7 @@ class Watcher:
         self._on_change = on_change
         self._sidecar_analyzers = sidecar_analyzers
         self._inotify: Inotify | None = None
-        self._roots: dict[bytes, tuple[int, RootWatch]] = {}
+        self._roots: dict[bytes, RootWatch] = {}
 
     def start(self) -> None:
         """Start watching and scanning. A root that is not there now is waited for.
@@ -60,10 +61,9 @@ class Watcher:
             ),
         )
         paths = [os.fsencode(path) for path in self._settings.roots]
-        try:
-            filters = {path: Filter(path, rules) for path in paths}
-        except ValueError as error:
-            raise RootError(f"watch.ignore: {error}", hint="Write it as in a .gitignore file.") from error
+        if problem := check_patterns(rules.ignore):
+            raise RootError(f"watch.ignore: {problem}", hint="Write it as in a .gitignore file.")
+        filters = {path: Filter(path, rules) for path in paths}
         roots = self._database.write(lambda connection: configure(connection, paths, time.time())).result()
         try:
             self._inotify = Inotify()
@@ -80,12 +80,12 @@ class Watcher:
                 sidecar_analyzers=self._sidecar_analyzers,
                 on_change=self._on_change,
             )
-            self._roots[root.path] = (root.id, watch)
+            self._roots[root.path] = watch
             watch.start()
 
     def stop(self) -> None:
         """Stop all threads. What was not registered yet is found by the scan of the next start."""
-        for _, watch in self._roots.values():
+        for watch in self._roots.values():
             watch.stop()
         if self._inotify is not None:
             self._inotify.stop()
@@ -97,12 +97,12 @@ class Watcher:
         Raises:
             RootError: when `root` is not a configured one.
         """
-        for _, watch in self._chosen(root):
+        for watch in self._chosen(root):
             watch.rescan()
 
     def look_at(self, path: bytes) -> None:
         """The file at the absolute `path` was found not to be as registered: see what it is now."""
-        for root, (_, watch) in self._roots.items():
+        for root, watch in self._roots.items():
             if path.startswith(root.rstrip(b"/") + b"/"):
                 watch.look_at(path[len(root.rstrip(b"/")) + 1 :])
 
@@ -112,22 +112,21 @@ class Watcher:
         Raises:
             RootError: when `root` is not a configured one.
         """
-        ((root_id, watch),) = self._chosen(root)
-        self._database.write(lambda connection: confirm(connection, root_id)).result()
-        watch.confirmed()
+        (watch,) = self._chosen(root)
+        watch.confirm()
 
     def roots(self) -> list[RootStatus]:
         """Every configured root as it is now; asks no disk and no database."""
-        return [watch.status for _, watch in self._roots.values()]
+        return [watch.status for watch in self._roots.values()]
 
     @property
     def busy(self) -> bool:
         """False once every event received so far, and every planned scan, is registered."""
         return (self._inotify is not None and self._inotify.busy) or any(
-            watch.busy for _, watch in self._roots.values()
+            watch.busy for watch in self._roots.values()
         )
 
-    def _chosen(self, root: bytes | None) -> list[tuple[int, RootWatch]]:
+    def _chosen(self, root: bytes | None) -> list[RootWatch]:
         if root is None:
             return list(self._roots.values())
         if root not in self._roots:

@@ -9,7 +9,7 @@ import pytest
 import xxhash
 
 from imgd.decode import Source
-from imgd.decode.source import file_stat
+from imgd.domain import FileStat
 from imgd.errors import LimitError, UnsupportedFormatError
 
 MAX = 1 << 30
@@ -21,7 +21,7 @@ def test_a_source_carries_the_whole_file_and_what_the_store_must_know(tmp_path: 
     path.write_bytes(data)
     source = Source.open(bytes(path), MAX)
     assert source.data == data
-    assert source.stat == file_stat(path.stat())
+    assert source.stat == FileStat.of(path.stat())
     assert source.name == "photo.jpg"
     assert not source.changed_while_read
 
@@ -38,7 +38,7 @@ def test_the_fingerprint_is_of_the_size_and_both_ends(tmp_path: Path, size: int)
 def test_inode_numbers_fit_a_signed_column() -> None:
     values = [0] * 10
     values[1], values[2], values[6] = (1 << 64) - 1, 1 << 63, 5
-    stat = file_stat(os.stat_result(values, {"st_mtime_ns": 7}))
+    stat = FileStat.of(os.stat_result(values, {"st_mtime_ns": 7}))
     assert (stat.inode, stat.device, stat.size_bytes, stat.mtime_ns) == (-1, -(1 << 63), 5, 7)
 
 

@@ -3,14 +3,17 @@ from __future__ import annotations
 import dataclasses
 
 from imgd.domain import FileStat, Priority, SeenFile
+from imgd.store.analyzers import AnalyzerDeclaration, synchronise
 from imgd.store.folders import find_folders, move_folder
 from imgd.store.photos import (
     adopt_missing,
     find_differing,
     find_look_alikes,
+    find_unreadable,
     mark_folder_missing,
     mark_missing,
     move_file,
+    owe_unreadable,
     register,
 )
 
@@ -252,3 +255,73 @@ def test_a_folder_gets_one_row_whoever_adds_it(library, root):
     assert sorted(future.result().new for future in futures) == [0, 0, 0, 1]
     with library.database.read() as connection:
         assert list(find_folders(connection, root, [b"a", b"b"])) == [b"a"]
+
+
+def _analyze(library, photo_id):
+    """All that the photo owes is found."""
+    library.write(lambda c: c.execute("DELETE FROM jobs WHERE photo_id = ?", (photo_id,)))
+    library.write(
+        lambda c: c.execute(
+            "INSERT OR REPLACE INTO findings SELECT ?, id, generation, 1, 0, '{}' FROM analyzers", (photo_id,)
+        )
+    )
+
+
+def _change_technical_and_add_tags(library):
+    declared = [("metadata", "1"), ("technical", "2"), ("tags", "1")]
+    library.write(lambda c: synchronise(c, [AnalyzerDeclaration(*each, "") for each in declared]))
+
+
+def _owed(library):
+    return library.rows("SELECT photo_id, name FROM jobs JOIN analyzers ON id = analyzer_id ORDER BY name")
+
+
+def test_a_missing_photo_found_by_its_fingerprint_owes_what_came_up_meanwhile(library, root, seen):
+    _put(library, root, seen("old"))
+    _analyze(library, 1)
+    library.write(lambda c: mark_missing(c, [1], 1.0))
+    _change_technical_and_add_tags(library)
+    _put(library, root, seen("new"))
+    _analyze(library, 2)
+    _fingerprint(library, old=b"same", new=b"same")
+    assert library.write(lambda c: adopt_missing(c, [2])) == {2: 1}
+    assert _owed(library) == [(1, "tags"), (1, "technical")]
+
+
+def test_a_missing_photo_seen_at_a_new_path_owes_what_came_up_meanwhile(library, root, seen):
+    old = seen("old.jpg")
+    _put(library, root, old)
+    _analyze(library, 1)
+    library.write(lambda c: mark_missing(c, [1], 1.0))
+    _change_technical_and_add_tags(library)
+    new = seen("new.jpg", inode=old.stat.inode)
+    assert _put(library, root, new, moved={1: new}).moved == 1
+    assert _owed(library) == [(1, "tags"), (1, "technical")]
+
+
+def test_a_missing_photo_that_is_renamed_owes_what_came_up_meanwhile(library, root, seen):
+    _put(library, root, seen("old.jpg"))
+    _analyze(library, 1)
+    library.write(lambda c: mark_missing(c, [1], 1.0))
+    _change_technical_and_add_tags(library)
+    assert library.write(lambda c: move_file(c, root, (b"", b"old.jpg"), (b"", b"new.jpg")))
+    assert _owed(library) == [(1, "tags"), (1, "technical")]
+
+
+def test_only_jobs_that_failed_because_the_file_could_not_be_read_are_owed_again(library, root, seen):
+    files = [seen("a.jpg"), seen("b.jpg"), seen("c.jpg")]
+    _put(library, root, *files)
+    library.write(
+        lambda c: c.execute(
+            "UPDATE jobs SET state = 'failed', attempts = 1, reason = CASE photo_id WHEN ? "
+            "THEN 'the file cannot be read: Permission denied' ELSE 'it is no image' END",
+            (_id(library, b"b.jpg"),),
+        )
+    )
+    with library.database.read() as connection:
+        found = find_unreadable(connection, root, files)
+    assert found == [_id(library, b"b.jpg")]
+    assert library.write(lambda c: owe_unreadable(c, found)) == 2
+    assert library.rows("SELECT DISTINCT photo_id, attempts, reason, priority FROM jobs WHERE state = 'owed'") == [
+        (found[0], 0, "", 10)
+    ]

@@ -10,6 +10,7 @@ import pytest
 
 from imgd.domain import RootState
 from imgd.errors import RootError
+from imgd.watch.ignores import check_patterns
 
 
 def test_the_files_of_a_root_are_registered_at_the_start(watched):
@@ -255,7 +256,7 @@ def test_a_root_that_is_away_is_offline_and_keeps_its_photos(watched, photos, tm
     watched.until(lambda: watched.status().state is RootState.OFFLINE)
     assert "mount or create it" in watched.status().reason
     assert watched.rows("SELECT DISTINCT state FROM photos") == [("present",)]
-    assert watched.rows("SELECT state FROM roots") == [("offline",)]
+    watched.until(lambda: watched.rows("SELECT state FROM roots") == [("offline",)])
     write(tmp_path / "away" / "new.jpg")
     (tmp_path / "away").rename(photos)
     watched.until(lambda: watched.status().state is RootState.ONLINE and "new.jpg" in watched.present())
@@ -315,8 +316,56 @@ def test_half_a_root_gone_at_once_is_a_fault_until_confirmed(start, photos, writ
     watched.until(lambda: any("went missing" in fault.reason for fault in watched.status().faults))
     assert watched.rows("SELECT COUNT(*) FROM photos") == [(42,)]
     watched.watcher.confirm(os.fsencode(photos))
+    (photos / "a" / "1.jpg").unlink()
+    watched.until(lambda: watched.present() == ["a/2.jpg"])
     watched.watcher.rescan()
-    watched.until(lambda: watched.rows("SELECT COUNT(*) FROM photos") == [(2,)])
+    watched.until(lambda: watched.rows("SELECT COUNT(*) FROM photos") == [(1,)])
+    assert not watched.status().faults
+
+
+def test_a_sudden_loss_is_a_fault_before_any_scan_and_names_the_command(start, photos, write):
+    for number in range(40):
+        write(photos / "b" / f"{number}.jpg")
+    watched = start(photos)
+    scanned_at = watched.status().scanned_at
+    for number in range(40):
+        (photos / "b" / f"{number}.jpg").unlink()
+    watched.until(lambda: any(f"imgctl confirm {photos}" in fault.reason for fault in watched.status().faults))
+    assert watched.status().scanned_at == scanned_at
+    watched.watcher.confirm(os.fsencode(photos))
+    assert not watched.status().faults
+
+
+def test_a_root_put_back_into_the_configuration_is_found_again_as_it_was(watched, photos, tmp_path):
+    before = watched.photos()
+    (tmp_path / "other").mkdir()
+    watched.roots = (tmp_path / "other",)
+    watched.restart(lambda: None)
+    assert watched.present() == []
+    watched.roots = (photos,)
+    watched.restart(lambda: None)
+    assert watched.photos() == before
+
+
+def test_a_photo_that_could_not_be_read_is_tried_again_when_its_permissions_change(watched, photos):
+    watched.database.write(
+        lambda c: c.execute(
+            "UPDATE jobs SET state = 'failed', reason = 'the file cannot be read: Permission denied'"
+        )
+    ).result()
+    (photos / "a" / "1.jpg").chmod(0o640)
+    changed = watched.photos()["a/1.jpg"]
+    watched.until(
+        lambda: watched.rows("SELECT DISTINCT photo_id FROM jobs WHERE state = 'owed'") == [(changed[0],)]
+    )
+    assert watched.photos()["a/1.jpg"] == changed
+
+
+def test_a_pattern_that_is_none_is_told_before_anything_is_watched(start, photos):
+    assert check_patterns(["!"]) is not None
+    assert check_patterns(["a/", "!b"]) is None
+    with pytest.raises(RootError, match=r"watch\.ignore"):
+        start(photos, ignore=("!",))
 
 
 def test_a_root_that_is_none_cannot_be_rescanned(watched):

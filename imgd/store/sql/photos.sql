@@ -74,16 +74,33 @@ WHERE seen.verdict = 'changed' AND analyzers.active
 ON CONFLICT (photo_id, analyzer_id) DO UPDATE
     SET priority = MIN(priority, excluded.priority), state = 'owed', attempts = 0, not_before = 0, reason = '';
 
+-- name: back
+SELECT json_group_array(photo_id) FROM temp.seen_files WHERE verdict = 'back';
+
 -- What was owed everywhere while a photo was missing did not reach it.
 -- name: owe_back
 INSERT INTO jobs (photo_id, analyzer_id, priority)
-SELECT seen.photo_id, analyzers.id, :priority
-FROM temp.seen_files AS seen CROSS JOIN analyzers
-WHERE seen.verdict = 'back' AND analyzers.active
+SELECT photos.id, analyzers.id, :priority
+FROM json_each(:photos) AS back
+CROSS JOIN photos ON photos.id = back.value
+CROSS JOIN analyzers
+WHERE analyzers.active
   AND NOT EXISTS (SELECT 1 FROM findings
-                  WHERE findings.photo_id = seen.photo_id AND findings.analyzer_id = analyzers.id
-                    AND findings.generation = analyzers.generation)
+                  WHERE findings.photo_id = photos.id AND findings.analyzer_id = analyzers.id
+                    AND findings.generation = analyzers.generation AND findings.revision = photos.revision)
 ON CONFLICT (photo_id, analyzer_id) DO NOTHING;
+
+-- name: unreadable
+SELECT DISTINCT photos.id
+FROM (VALUES :rows) AS seen
+CROSS JOIN photos ON photos.folder_id = seen.column1 AND photos.name = seen.column2
+CROSS JOIN jobs ON jobs.photo_id = photos.id
+WHERE seen.column2 IS NOT NULL AND jobs.state = 'failed' AND jobs.reason GLOB 'the file cannot be read*';
+
+-- name: owe_unreadable
+UPDATE jobs SET state = 'owed', attempts = 0, not_before = 0, reason = '', priority = MIN(priority, :priority)
+WHERE state = 'failed' AND reason GLOB 'the file cannot be read*'
+  AND photo_id IN (SELECT value FROM json_each(:photos));
 
 -- name: differing
 SELECT seen.column1, seen.column2, photos.id

@@ -1,9 +1,11 @@
+-- A scan after it went missing has to have looked for it: the photos of a root that was removed and put back are
+-- missing until then.
 -- name: pick_missing
 SELECT photos.id FROM photos
 JOIN folders ON folders.id = photos.folder_id
 JOIN roots ON roots.id = folders.root_id
 WHERE photos.state = 'missing' AND photos.missing_since < :before
-  AND roots.state = 'online' AND NOT roots.purge_held
+  AND roots.state = 'online' AND NOT roots.purge_held AND roots.scanned_at >= photos.missing_since
 LIMIT :limit;
 
 -- name: pick_of_removed_roots

@@ -15,7 +15,8 @@ CREATE TABLE roots (
     state_reason  TEXT NOT NULL DEFAULT '',
     scanned_at    REAL,
     removed_at    REAL,                             -- when it left the configuration; NULL: it is configured
-    purge_held    INTEGER NOT NULL DEFAULT 0        -- 1: so much went missing at once that a person must confirm
+    purge_held    INTEGER NOT NULL DEFAULT 0,       -- 1: so much went missing at once that a person must confirm
+    confirmed_at  REAL NOT NULL DEFAULT 0           -- what went missing until then is meant to be gone
 ) STRICT;
 
 CREATE TABLE folders (
@@ -51,7 +52,7 @@ CREATE TABLE photos (
 ) STRICT;
 CREATE INDEX photos_by_inode ON photos (inode);
 CREATE INDEX photos_by_change ON photos (change_seq);
-CREATE INDEX photos_missing ON photos (missing_since) WHERE state = 'missing';
+CREATE INDEX photos_missing ON photos (missing_since, folder_id) WHERE state = 'missing';
 CREATE INDEX photos_missing_by_size ON photos (size, mtime_ns) WHERE state = 'missing';
 CREATE INDEX photos_by_fingerprint ON photos (fingerprint) WHERE fingerprint IS NOT NULL;
 
