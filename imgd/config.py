@@ -84,7 +84,9 @@ class PipelineSettings:
 class LaneSettings:
     """Where model analyzers run: `auto`, or `cpu`, `cuda:0`, ..."""
 
-    devices: tuple[Annotated[str, Meta(pattern=r"^(auto|cpu|cuda:\d+)$")], ...] = ("auto",)
+    devices: Annotated[tuple[Annotated[str, Meta(pattern=r"^(auto|cpu|cuda:\d+)$")], ...], Meta(min_length=1)] = (
+        "auto",
+    )
     batch_wait_s: Seconds = 0.25
     timeout_s: Annotated[float, Meta(ge=1)] = 300.0
 

@@ -54,13 +54,6 @@ class Priority(enum.IntEnum):
     """A photo that has a finding already, of an older version."""
 
 
-class JobState(enum.StrEnum):
-    """The queue holds only owed and failed jobs; a finished job is a finding."""
-
-    OWED = "owed"
-    FAILED = "failed"
-
-
 @dataclass(frozen=True, slots=True)
 class Needs:
     """What an analyzer needs of a photo.
@@ -260,7 +253,6 @@ class OwedJob:
     """One analyzer's owed finding, as the scheduler claims it."""
 
     analyzer_id: int
-    priority: int
     attempts: int
 
 

@@ -8,7 +8,6 @@ import errno
 import logging
 import os
 import sqlite3
-import threading
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,6 +16,7 @@ import imgd
 from imgd.config import Settings
 from imgd.control.notify import Notifier
 from imgd.control.server import ControlServer
+from imgd.daemon.listeners import Listeners
 from imgd.daemon.roster import Roster
 from imgd.daemon.services import DaemonServices
 from imgd.daemon.upkeep import sweep_previews
@@ -32,7 +32,7 @@ from imgd.search.encoder import EncoderProcess
 from imgd.search.engine import SearchEngine
 from imgd.store.analyzers import AnalyzerRow, synchronise
 from imgd.store.database import Database, T, Work
-from imgd.store.findings import Committed, read_paths
+from imgd.store.findings import Committed
 from imgd.store.lock import StateLock
 from imgd.store.migrate import migrations
 from imgd.store.photos import adopt_missing
@@ -113,6 +113,8 @@ class House:
         self.refresher = IndexRefresher(
             self.database, text_index, spaces, self.settings.index, is_idle=lambda: not self.pipeline.busy
         )
+        self.listeners = Listeners(self.registry, self.database)
+        self._stops.push_async_callback(asyncio.to_thread, self.listeners.stop)
         self.starter = ChildStarter()
         self._stops.push_async_callback(self.starter.stop)
         self.encoders = EncoderProcess(self.starter, self.roster.encoders)
@@ -132,7 +134,7 @@ class House:
         self.refresher.start()
         self._stops.push_async_callback(asyncio.to_thread, self.refresher.stop)
         self.pipeline.start()
-        self._stops.push_async_callback(lambda: self.pipeline.stop())  # noqa: PLW0108 - `reopen` replaces it
+        self._stops.push_async_callback(self._stop_pipeline)
 
     async def _stop_background(self) -> None:
         for task in self._background:
@@ -142,23 +144,30 @@ class House:
     async def reopen(self) -> None:
         """Begin again with the analyzers that can run now: models came or went, or broken ones are forgiven."""
         async with self._reopening:
+            if self.stopping:
+                return
             self.roster.forgive()
             paused = self.pipeline.paused
             await self.pipeline.stop()
-            self._rows = await self._in_store(lambda c: synchronise(c, self.roster.declarations()))
-            self.pipeline = self._make_pipeline()
-            self.pipeline.pause(paused=paused)
-            self.pipeline.start()
+            try:
+                self._rows = await self._in_store(lambda c: synchronise(c, self.roster.declarations()))
+            finally:  # whatever went wrong, what could run before goes on
+                self.pipeline = self._make_pipeline()
+                self.pipeline.pause(paused=paused)
+                self.pipeline.start()
             await self.encoders.stop()
             self.encoders.offer(*self.roster.encoder_specs())
+
+    async def _stop_pipeline(self) -> None:
+        async with self._reopening:
+            await self.pipeline.stop()
 
     # ------------------------------------------------------------------ what parts tell one another
 
     def findings_committed(self, committed: Committed) -> None:
         """The pipeline has committed a batch."""
         self.refresher.wake()
-        if self.registry.has_listeners() and committed.counted:
-            threading.Thread(target=self._tell_plugins, args=(committed,), daemon=True).start()
+        self.listeners.tell(committed)
 
     def file_changed(self, path: bytes) -> None:
         """A worker found a file that is not as registered."""
@@ -182,17 +191,6 @@ class House:
 
     def _wake_pipeline(self) -> None:
         self.pipeline.wake()
-
-    def _tell_plugins(self, committed: Committed) -> None:
-        names = {row.id: row.name for row in self._rows.values()}
-        found = [each for each in committed.counted if each.finding is not None]
-        with self.database.read() as connection:
-            paths = read_paths(connection, [each.photo_id for each in found])
-        for each in found:
-            if each.photo_id in paths:
-                self.registry.photo_analyzed(
-                    each.photo_id, os.fsdecode(paths[each.photo_id]), names[each.analyzer_id]
-                )
 
     # ------------------------------------------------------------------ parts
 

@@ -53,6 +53,9 @@ class Roster:
     def look_again(self) -> None:
         """Look at the model store anew."""
         self.standings = {name: self._stand(name, each) for name, each in self.declared.items()}
+        for _ in self.standings:  # one waits for another, which may wait for a third
+            for standing in self.standings.values():
+                self._wait_for_others(standing)
 
     def mark_broken(self, name: str, reason: str) -> None:
         self._broken[name] = reason
@@ -110,6 +113,16 @@ class Roster:
         model_dirs, advice = self._find_models(declaration.requires)
         state = AnalyzerState.WAITING if advice else AnalyzerState.READY
         return Standing(declaration, plugin, state, advice, model_dirs)
+
+    def _wait_for_others(self, standing: Standing) -> None:
+        """Whoever reads the finding of an analyzer that waits for its model waits with it."""
+        if standing.state is not AnalyzerState.READY:
+            return
+        for name in standing.declaration.after:
+            other = self.standings.get(name)
+            if other is not None and other.state is AnalyzerState.WAITING:
+                standing.state = AnalyzerState.WAITING
+                standing.advice = f"it reads what {name} finds, which waits for its model: {other.advice}"
 
     def _find_models(self, names: Iterable[str]) -> tuple[dict[str, Path], str]:
         """The directories of models, and what to do about those that are not there."""

@@ -1,16 +1,16 @@
 """Shared memory for pixels: one anonymous file, cut into equal slots that are used again and again.
 
-It begins with a line of text a process, where each writes what it is doing: when one dies, the line says
-which photo and which analyzer it died of.
+It begins with a line of text a process, where each writes what it is doing: when one dies, the line says which
+analyzer it died of.
 """
 
 from __future__ import annotations
 
 import mmap
 import os
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 
-MAX_PROCESSES = 64
+MAX_PROCESSES = 256
 _LINE_BYTES = 256
 _HEAD_BYTES = MAX_PROCESSES * _LINE_BYTES
 _PAGE = mmap.PAGESIZE
@@ -50,8 +50,10 @@ class Arena:
         self._memory[index * _LINE_BYTES] = 0
 
     def close(self) -> None:
-        self._memory.close()
-        os.close(self.fd)
+        """Give the memory back; may be called again."""
+        if not self._memory.closed:
+            self._memory.close()
+            os.close(self.fd)
 
 
 class ArenaView:
@@ -65,8 +67,3 @@ class ArenaView:
     def write_line(self, text: str) -> None:
         data = text.encode(errors="replace")[: _LINE_BYTES - 1] + b"\0"
         self.memory[self._line : self._line + len(data)] = data
-
-
-def lines(arena: Arena) -> Iterator[str]:
-    """What every process said last; for faults and tests."""
-    return (arena.read_line(index) for index in range(MAX_PROCESSES))

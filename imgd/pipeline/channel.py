@@ -24,6 +24,14 @@ class ChannelClosedError(Exception):
     """The other end is gone."""
 
 
+class UnreadableMessageError(Exception):
+    """The other end sent what is no message, or one that is too large."""
+
+
+class MessageTooLargeError(Exception):
+    """A message is larger than `MAX_MESSAGE_BYTES`."""
+
+
 class Channel(Generic[SentT, ReceivedT]):
     """The child's blocking end."""
 
@@ -34,7 +42,15 @@ class Channel(Generic[SentT, ReceivedT]):
         self._decoder = msgspec.msgpack.Decoder(received)
 
     def send(self, message: SentT) -> None:
+        """Send; blocks.
+
+        Raises:
+            ChannelClosedError: when the other end is gone.
+            MessageTooLargeError: nothing was sent.
+        """
         body = self._encoder.encode(message)
+        if len(body) > MAX_MESSAGE_BYTES:
+            raise MessageTooLargeError
         try:
             self._socket.sendall(_LENGTH.pack(len(body)) + body)
         except OSError as error:
@@ -66,6 +82,8 @@ class AsyncChannel(Generic[SentT, ReceivedT]):
         self._writer = writer
         self._encoder = msgspec.msgpack.Encoder()
         self._decoder = msgspec.msgpack.Decoder(received)
+        self.received_bytes = 0
+        """The size of the message that was received last."""
 
     @classmethod
     async def open(cls, connection: socket.socket, received: Any) -> AsyncChannel[SentT, ReceivedT]:
@@ -80,16 +98,21 @@ class AsyncChannel(Generic[SentT, ReceivedT]):
         """The next message.
 
         Raises:
-            ChannelClosedError: when the other end is gone, or sent what is no message.
+            ChannelClosedError: when the other end is gone.
+            UnreadableMessageError: when it sent what is no message; nothing it sends from now on can be read.
         """
         try:
-            head = await self._reader.readexactly(_LENGTH.size)
-            length = _LENGTH.unpack(head)[0]
+            (length,) = _LENGTH.unpack(await self._reader.readexactly(_LENGTH.size))
             if length > MAX_MESSAGE_BYTES:
-                raise ChannelClosedError
-            received: ReceivedT = self._decoder.decode(await self._reader.readexactly(length))
-        except (asyncio.IncompleteReadError, ConnectionError, msgspec.MsgspecError) as error:
+                raise UnreadableMessageError
+            body = await self._reader.readexactly(length)
+        except (asyncio.IncompleteReadError, ConnectionError) as error:
             raise ChannelClosedError from error
+        self.received_bytes = length
+        try:
+            received: ReceivedT = self._decoder.decode(body)
+        except msgspec.MsgspecError as error:
+            raise UnreadableMessageError from error
         return received
 
     def close(self) -> None:

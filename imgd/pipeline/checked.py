@@ -25,7 +25,7 @@ def check_finding(analyzer: AnalyzerClass, finding: object) -> StoredFinding:
         raise check.error(f"returned {type(finding).__name__}, not a Finding or a Failure")
     try:
         return StoredFinding(
-            facts={_clean(str(key)): check.fact(str(key), value) for key, value in finding.facts.items()},
+            facts={clean_text(str(key)): check.fact(str(key), value) for key, value in finding.facts.items()},
             filterable=check.filterable(finding),
             texts=[check.text(text) for text in finding.texts if text.text.strip()],
             tags=[check.tag(tag) for tag in finding.tags],
@@ -52,7 +52,7 @@ class _Check:
         if isinstance(value, np.generic):
             value = value.item()
         if isinstance(value, str):
-            return _clean(value)
+            return clean_text(value)
         if isinstance(value, bool) or value is None:
             return value
         if isinstance(value, int):
@@ -66,7 +66,7 @@ class _Check:
         if isinstance(value, list | tuple):
             return [self.fact(key, each) for each in value]
         if isinstance(value, dict):
-            return {_clean(str(name)): self.fact(f"{key}.{name}", each) for name, each in value.items()}
+            return {clean_text(str(name)): self.fact(f"{key}.{name}", each) for name, each in value.items()}
         raise self.error(f"fact {key} is a {type(value).__name__}; facts hold JSON values")
 
     def filterable(self, finding: Finding) -> list[tuple[str, float | None, str | None]]:
@@ -87,10 +87,10 @@ class _Check:
         return rows
 
     def text(self, text: Text) -> Text:
-        return Text(_clean(text.kind), _clean(text.text[:MAX_TEXT_CHARS]))
+        return Text(clean_text(text.kind), clean_text(text.text[:MAX_TEXT_CHARS]))
 
     def tag(self, tag: Tag) -> Tag:
-        label = " ".join(_clean(str(tag.label)).split())
+        label = " ".join(clean_text(str(tag.label)).split())
         if not label:
             raise self.error("returned a tag without a label")
         return Tag(label, self._fraction("the score of a tag", tag.score))
@@ -104,7 +104,9 @@ class _Check:
             raise self.error("a landmark of a region is NaN or infinite")
         score = self._fraction("the score of a region", region.score)
         left, top, width, height = box
-        return Region(_clean(region.kind), (left, top, width, height), _clean(region.label), score, landmarks)
+        return Region(
+            clean_text(region.kind), (left, top, width, height), clean_text(region.label), score, landmarks
+        )
 
     def vector(self, vector: Vector, regions: int) -> StoredVector:
         values = np.asarray(vector.values, dtype=np.float64)  # the squares of large float32 values overflow
@@ -115,7 +117,7 @@ class _Check:
             raise self.error(f"a vector of space {vector.space} holds NaN, infinity, or only zeros")
         if vector.region is not None and not 0 <= vector.region < regions:
             raise self.error(f"a vector names region {vector.region} of {regions}")
-        return StoredVector(_clean(vector.space), (values / norm).astype(np.float16).tobytes(), vector.region)
+        return StoredVector(clean_text(vector.space), (values / norm).astype(np.float16).tobytes(), vector.region)
 
     def _fraction(self, what: str, value: float) -> float:
         number = float(value)
@@ -124,6 +126,6 @@ class _Check:
         return min(1.0, max(0.0, number))
 
 
-def _clean(text: str) -> str:
+def clean_text(text: object) -> str:
     """`text` without what UTF-8 and SQLite cannot hold: lone surrogates and NUL."""
     return str(text).encode("utf-8", "replace").decode("utf-8").replace("\0", "")

@@ -18,6 +18,7 @@ from imgd.store.findings import Committed, commit
 log = logging.getLogger(__name__)
 
 _RETRY_S = 5.0
+_FULL_BYTES = 32 << 20
 _PASSING = (ImgdError, sqlite3.OperationalError)
 """What may pass by itself: a full disk, or another program that keeps the database locked."""
 AfterCommit = Callable[[sqlite3.Connection, Sequence[int]], None]
@@ -46,6 +47,7 @@ class Committer:
         self._decoded: list[Decoded] = []
         self._outcomes: list[Outcome] = []
         self._waiting: set[int] = set()
+        self._bytes = 0
         self._changed = asyncio.Event()
         self._full = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
@@ -70,14 +72,20 @@ class Committer:
         """Photos whose outcomes wait for a commit."""
         return len(self._waiting)
 
-    def add(self, decoded: Decoded | None, outcomes: Sequence[Outcome]) -> None:
+    @property
+    def backlog_bytes(self) -> int:
+        """About how much memory those outcomes take."""
+        return self._bytes
+
+    def add(self, decoded: Decoded | None, outcomes: Sequence[Outcome], size_bytes: int = 0) -> None:
+        self._bytes += size_bytes
         if decoded is not None:
             self._decoded.append(decoded)
             self._waiting.add(decoded.photo_id)
         self._outcomes.extend(outcomes)
         self._waiting.update(outcome.photo_id for outcome in outcomes)
         self._changed.set()
-        if len(self._waiting) >= self._photos:
+        if len(self._waiting) >= self._photos or self._bytes >= _FULL_BYTES:
             self._full.set()
 
     def flush(self) -> None:
@@ -105,6 +113,7 @@ class Committer:
         """Commit everything collected so far; it is kept where that fails."""
         decoded, outcomes, waiting = self._decoded, self._outcomes, self._waiting
         self._decoded, self._outcomes, self._waiting = [], [], set()
+        size_bytes, self._bytes = self._bytes, 0
         self._changed.clear()
         self._full.clear()
 
@@ -122,6 +131,7 @@ class Committer:
             self._decoded = decoded + self._decoded
             self._outcomes = outcomes + self._outcomes
             self._waiting |= waiting
+            self._bytes += size_bytes
             self._changed.set()
             self._full.set()  # it has waited long enough
             if cancelled:

@@ -20,9 +20,12 @@ from imgd.store.findings import Committed
 
 _MAX_DEATHS = 3
 """How often workers may die at one photo before it fails: a kill from outside is not the photo's fault."""
-_TRANSIENT_RETRY_S = 60.0
+_MAX_ATTEMPTS = 8
+"""How often a file that cannot be read now is tried, each time after twice the wait, before it fails."""
+_FILE_RETRY_S = 5.0
+_ANALYZER_RETRY_S = 60.0
+_LONGEST_RETRY_S = 900.0
 _FRESH_FILE_S = 60.0
-_FRESH_RETRY_S = 5.0
 
 
 class PipelineListener(Protocol):
@@ -50,6 +53,12 @@ class Flight:
     findings: dict[str, StoredFinding] = field(default_factory=dict)
     uncommitted: set[str] = field(default_factory=set)  # analyzers
     in_lanes: set[str] = field(default_factory=set)
+    look_again: bool = False  # more of it may have come to be owed since it was claimed
+
+    @property
+    def attempts(self) -> int:
+        """How often its jobs were postponed before."""
+        return max((job.attempts for job in self.plan.photo.jobs), default=0)
 
 
 class Flights:
@@ -70,6 +79,7 @@ class Flights:
     ) -> None:
         self.active = {each.id: each for each in active}
         self.ids = {each.name: each.id for each in active}
+        self._names = {each.id: each.name for each in active}  # of those that broke meanwhile, too
         self.rates = RateMeter()
         self.due = float("inf")
         """When the first postponed job is due, in seconds since the epoch."""
@@ -88,6 +98,7 @@ class Flights:
         self._flights: dict[int, Flight] = {}
         self._deaths: dict[int, int] = {}
         self._faults: dict[str, str] = {}
+        self._pool_fault = ""
         self._pool: WorkerPool | None = None
         self._lanes: Sequence[Lane] = ()
 
@@ -102,6 +113,11 @@ class Flights:
     def __contains__(self, photo_id: int) -> bool:
         return photo_id in self._flights
 
+    def look_again(self) -> None:
+        """More of the photos on their way may be owed now: whoever claims next did not see it."""
+        for flight in self._flights.values():
+            flight.look_again = True
+
     @property
     def photo_ids(self) -> frozenset[int]:
         return frozenset(self._flights)
@@ -109,7 +125,7 @@ class Flights:
     @property
     def faults(self) -> list[str]:
         """What keeps findings from being made or stored at present, in sentences."""
-        return [*self._faults.values(), *filter(None, [self.committer.fault])]
+        return [*self._faults.values(), *filter(None, [self._pool_fault, self.committer.fault])]
 
     def launch(self, plan: Plan, findings: dict[str, StoredFinding]) -> None:
         """Send a claimed photo to the workers; the caller has seen to it that there is room."""
@@ -120,36 +136,39 @@ class Flights:
 
     # ------------------------------------------------------------------ what workers and lanes say
 
-    def photo_worked(self, task: PhotoTask, result: PhotoResult) -> None:
+    def photo_worked(self, task: PhotoTask, result: PhotoResult, size_bytes: int) -> None:
         flight = self._flights[task.photo_id]
         self._deaths.pop(task.photo_id, None)
         flight.report = result.report
         reason = result.reason or (result.report.damage if result.report else "")
-        if result.status is PhotoStatus.UNREADABLE:
-            self._fail_all(flight, reason, _FRESH_RETRY_S if result.transient else None)
+        if result.status is PhotoStatus.UNREADABLE and not result.transient:
+            self._fail_all(flight, reason)
         elif result.status is not PhotoStatus.DONE:
-            self._listener.file_changed(task.path)
-            self._fail_all(flight, reason, _FRESH_RETRY_S)
+            if result.status is not PhotoStatus.UNREADABLE:
+                self._listener.file_changed(task.path)
+            self._postpone_all(flight, reason)
         elif "truncated" in reason and _is_fresh(task):
-            self._fail_all(flight, reason, _FRESH_RETRY_S)  # it may still be being written
+            self._postpone_all(flight, reason)  # it may still be being written
         else:
-            self._take_outcomes(flight, result)
+            self._take_outcomes(flight, result, size_bytes)
 
-    def photo_killed(self, task: PhotoTask, doing: str, reason: str, *, hung: bool) -> None:
+    def photo_killed(self, task: PhotoTask, doing: str, reason: str, *, certain: bool) -> None:
         flight = self._flights[task.photo_id]
         deaths = self._deaths[task.photo_id] = self._deaths.get(task.photo_id, 0) + 1
-        if not hung and deaths < _MAX_DEATHS:
+        if not certain and deaths < _MAX_DEATHS:
             self._submit(flight)
             return
         del self._deaths[task.photo_id]
-        what = "decoding it" if doing == "decode" else f"analyzer {doing}"
-        self._fail_all(flight, f"{what} {reason}" if hung else f"{what}: the worker {reason}", None)
+        self._fail_all(flight, f"{'decoding it' if doing == 'decode' else f'analyzer {doing}'}: {reason}")
 
-    def item_analyzed(self, item: LaneItem, outcome: AnalyzerOutcome) -> None:
+    def item_analyzed(self, item: LaneItem, outcome: AnalyzerOutcome, size_bytes: int = 0) -> None:
         flight = self._flights[item.photo_id]
         flight.in_lanes.discard(outcome.analyzer)
-        self._add_outcome(flight, outcome)
+        self._add_outcome(flight, outcome, size_bytes)
         self._land(flight)
+
+    def workers_unstartable(self, reason: str) -> None:
+        self._pool_fault = reason
 
     def analyzers_unloadable(self, faults: Mapping[str, str]) -> None:
         for name, reason in faults.items():
@@ -164,21 +183,20 @@ class Flights:
 
     def committed(self, committed: Committed) -> None:
         """A batch is in the store: flights end with their last commit."""
-        names = {each.id: each.name for each in self.active.values()}
-        partial = False
+        more = bool(committed.dropped)
         for outcome in (*committed.counted, *committed.dropped):
             if outcome.retry_in_s is not None:
                 self.due = min(self.due, time.time() + outcome.retry_in_s)
             flight = self._flights.get(outcome.photo_id)
             if flight is None:
                 continue
-            flight.uncommitted.discard(names.get(outcome.analyzer_id, ""))
+            flight.uncommitted.discard(self._names[outcome.analyzer_id])
             if not flight.uncommitted and not flight.in_lanes and flight.slot < 0:
                 del self._flights[outcome.photo_id]
-                partial = partial or not flight.plan.complete
-        self.rates.count([names[each.analyzer_id] for each in committed.counted if each.analyzer_id in names])
+                more = more or flight.look_again or not flight.plan.complete
+        self.rates.count(self._names[each.analyzer_id] for each in committed.counted)
         self._listener.findings_committed(committed)
-        if committed.dropped or partial:
+        if more:
             self._owed()
         self._moved()
 
@@ -200,10 +218,10 @@ class Flights:
             )
         )
 
-    def _take_outcomes(self, flight: Flight, result: PhotoResult) -> None:
+    def _take_outcomes(self, flight: Flight, result: PhotoResult, size_bytes: int) -> None:
         levels = {level.edge: level for level in result.levels}
         for outcome in result.outcomes:
-            self._add_outcome(flight, outcome)
+            self._add_outcome(flight, outcome, size_bytes // len(result.outcomes))
         for name in flight.plan.models:
             if name not in self.ids:  # it broke meanwhile; its job stays owed
                 continue
@@ -230,7 +248,7 @@ class Flights:
         flight.in_lanes.add(name)
         min(self._lanes, key=lambda lane: lane.backlog).submit(name, item)
 
-    def _add_outcome(self, flight: Flight, outcome: AnalyzerOutcome) -> None:
+    def _add_outcome(self, flight: Flight, outcome: AnalyzerOutcome, size_bytes: int = 0) -> None:
         photo = flight.plan.photo
         if outcome.finding is not None:
             flight.findings[outcome.analyzer] = outcome.finding
@@ -240,14 +258,20 @@ class Flights:
         analyzer_id = self.ids.get(outcome.analyzer)
         if analyzer_id is None:  # it broke meanwhile; its jobs stay owed
             return
-        retry_in_s = _TRANSIENT_RETRY_S if outcome.transient else None
+        retry_in_s = _wait_s(_ANALYZER_RETRY_S, flight.attempts) if outcome.transient else None
         flight.uncommitted.add(outcome.analyzer)
         self.committer.add(
             self._take_report(flight),
             [Outcome(photo.photo_id, analyzer_id, photo.revision, outcome.finding, outcome.reason, retry_in_s)],
+            size_bytes,
         )
 
-    def _fail_all(self, flight: Flight, reason: str, retry_in_s: float | None) -> None:
+    def _postpone_all(self, flight: Flight, reason: str) -> None:
+        """Try the photo again later, but not for ever."""
+        attempts = flight.attempts
+        self._fail_all(flight, reason, None if attempts >= _MAX_ATTEMPTS else _wait_s(_FILE_RETRY_S, attempts))
+
+    def _fail_all(self, flight: Flight, reason: str, retry_in_s: float | None = None) -> None:
         photo = flight.plan.photo
         names = [name for name in (*flight.plan.inline, *flight.plan.models) if name in self.ids]
         flight.uncommitted.update(names)
@@ -273,9 +297,15 @@ class Flights:
             flight.slot = -1
         if not flight.uncommitted:
             self._flights.pop(flight.plan.photo.photo_id, None)
+            if flight.look_again:
+                self._owed()
         if self.committer.backlog >= len(self._flights):
             self.committer.flush()  # nothing more is on its way
         self._moved()
+
+
+def _wait_s(first_s: float, attempts: int) -> float:
+    return min(_LONGEST_RETRY_S, first_s * 2.0 ** min(attempts, 10))
 
 
 def _is_fresh(task: PhotoTask) -> bool:

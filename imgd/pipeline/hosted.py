@@ -9,7 +9,7 @@ from typing import Any
 from imgd.analyzer import Analyzer
 from imgd.domain import Failure, Finding, PhotoInput
 from imgd.errors import DiskFullError, ImgdError
-from imgd.pipeline.checked import check_finding
+from imgd.pipeline.checked import check_finding, clean_text
 from imgd.pipeline.messages import AnalyzerOutcome, AnalyzerSpec
 
 
@@ -66,16 +66,17 @@ def analyze(analyzer: Analyzer[Any], photos: Sequence[PhotoInput]) -> list[Analy
 
 def describe_error(error: BaseException) -> str:
     """An error as `imgctl failed` shows it: a plain reason for imgd's own, the type's name for others."""
-    if isinstance(error, ImgdError):
-        return str(error)
     if isinstance(error, MemoryError):
         return "not enough memory for this photo (`decode.memory_mb`)"
-    return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+    said = clean_text(error)
+    if isinstance(error, ImgdError):
+        return said
+    return f"{type(error).__name__}: {said}" if said else type(error).__name__
 
 
 def _outcome(analyzer: Analyzer[Any], answer: Finding | Failure) -> AnalyzerOutcome:
     if isinstance(answer, Failure):
-        return AnalyzerOutcome(analyzer.name, reason=answer.reason or "the analyzer gave no reason")
+        return AnalyzerOutcome(analyzer.name, reason=clean_text(answer.reason) or "the analyzer gave no reason")
     try:
         return AnalyzerOutcome(analyzer.name, check_finding(type(analyzer), answer))
     except ImgdError as error:

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import os
 import socket
-import time
 from typing import Any
 
 import numpy as np
 
 from imgd.domain import PhotoInput
 from imgd.pipeline.arena import ArenaView
-from imgd.pipeline.channel import Channel, ChannelClosedError
+from imgd.pipeline.channel import Channel, ChannelClosedError, MessageTooLargeError
 from imgd.pipeline.checked import plain_finding
 from imgd.pipeline.hosted import analyze, load_hosted
-from imgd.pipeline.messages import LaneBatch, LaneItem, LaneResult, LaneSetup, Ready
+from imgd.pipeline.messages import AnalyzerOutcome, LaneBatch, LaneItem, LaneResult, LaneSetup, Ready
 
 
 def run(connection: socket.socket, fds: list[int], setup: LaneSetup) -> None:
@@ -26,7 +25,12 @@ def run(connection: socket.socket, fds: list[int], setup: LaneSetup) -> None:
     try:
         channel.send(Ready(faults))
         while True:
-            channel.send(_work(channel.receive(), analyzers, arena))
+            batch = channel.receive()
+            try:
+                channel.send(_work(batch, analyzers, arena))
+            except MessageTooLargeError:
+                refused = AnalyzerOutcome(batch.analyzer, reason="the findings of its batch are too large")
+                channel.send(LaneResult(batch.analyzer, [refused] * len(batch.items)))
     except ChannelClosedError:
         pass
     finally:
@@ -38,11 +42,9 @@ def _work(batch: LaneBatch, analyzers: dict[str, Any], arena: ArenaView) -> Lane
     analyzer = analyzers[batch.analyzer]
     arena.write_line(batch.analyzer)
     photos = [_photo(item, arena, analyzer.after) for item in batch.items]
-    began = time.perf_counter()
     outcomes = analyze(analyzer, photos)
-    seconds = time.perf_counter() - began
     arena.write_line("")
-    return LaneResult(batch.analyzer, outcomes, seconds)
+    return LaneResult(batch.analyzer, outcomes)
 
 
 def _photo(item: LaneItem, arena: ArenaView, after: tuple[str, ...]) -> PhotoInput:

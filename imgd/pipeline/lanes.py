@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Protocol
 
 from imgd.pipeline.arena import Arena
-from imgd.pipeline.channel import AsyncChannel, ChannelClosedError
+from imgd.pipeline.channel import AsyncChannel, ChannelClosedError, UnreadableMessageError
 from imgd.pipeline.messages import AnalyzerOutcome, LaneBatch, LaneItem, LaneResult, LaneSetup, Ready
 from imgd.pipeline.pool import describe_exit
 from imgd.pipeline.process import Child, ChildStarter
@@ -34,7 +34,8 @@ LaneChannel = AsyncChannel[LaneBatch, Ready | LaneResult]
 class LaneListener(Protocol):
     """Whoever hears what became of a lane's items."""
 
-    def item_analyzed(self, item: LaneItem, outcome: AnalyzerOutcome) -> None: ...
+    def item_analyzed(self, item: LaneItem, outcome: AnalyzerOutcome, size_bytes: int = 0) -> None:
+        """`size_bytes`: of the outcome as it was sent, about."""
 
     def analyzers_unloadable(self, faults: dict[str, str]) -> None: ...
 
@@ -122,20 +123,23 @@ class Lane:
             "imgd.pipeline.lane:run", f"imgd-lane{self._setup.index}", self._setup, [self._arena.fd]
         )
         channel: LaneChannel = await AsyncChannel.open(child.connection, Ready | LaneResult)
-        hung = False
+        guilt = ""
         try:
             await self._serve(channel)
         except ChannelClosedError:
             pass
         except TimeoutError:
-            hung = True
-            child.kill()
+            guilt = f"took longer than {self._timeout_s:g} s"
+        except UnreadableMessageError:
+            guilt = "sent what is no message of imgd's"
         except asyncio.CancelledError:
             child.kill()
             raise
         finally:
             channel.close()
-        await self._settle(child, hung=hung)
+        if guilt:
+            child.kill()
+        await self._settle(child, guilt)
 
     async def _serve(self, channel: LaneChannel) -> None:
         async with asyncio.timeout(self._timeout_s):
@@ -169,8 +173,10 @@ class Lane:
             if isinstance(result, LaneResult):
                 batch = self._sent.popleft()
                 self._last_heard = time.monotonic()
+                size_bytes = channel.received_bytes // len(batch.items)
                 for item, outcome in zip(batch.items, result.outcomes, strict=True):
-                    self._listener.item_analyzed(item, outcome)
+                    self._deaths.pop(item.photo_id, None)
+                    self._listener.item_analyzed(item, outcome, size_bytes)
                 self._changed.set()
 
     def _send(self, channel: LaneChannel) -> None:
@@ -209,14 +215,14 @@ class Lane:
             return min(hang_s, max(0.001, min(first) + self._batch_wait_s - now))
         return hang_s if self._sent else self._last_heard + self._idle_s - now
 
-    async def _settle(self, child: Child, *, hung: bool) -> None:
+    async def _settle(self, child: Child, guilt: str) -> None:
         """Find who is to blame for an end, and put everybody else back in front."""
         status = await child.wait()
         sent, self._sent = self._sent, deque()
-        if not hung and status == 0 and not sent:
+        if not guilt and status == 0 and not sent:
             return
         doing = self._arena.read_line(self._setup.index)
-        reason = f"took longer than {self._timeout_s:g} s" if hung else describe_exit(status)
+        reason = guilt or describe_exit(status)
         log.warning("lane %s: %s while it did %s", self.device, reason, doing or "nothing")
         if sent:
             self._suspect(sent.popleft(), reason)

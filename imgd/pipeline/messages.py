@@ -106,11 +106,10 @@ class LaneBatch(Struct, frozen=True, array_like=True):
 
 
 class LaneResult(Struct, frozen=True, array_like=True, tag=True):
-    """A lane's answer to a LaneBatch: one outcome an item, in order; `seconds` spent in the analyzer."""
+    """A lane's answer to a LaneBatch: one outcome an item, in order."""
 
     analyzer: str
     outcomes: list[AnalyzerOutcome]
-    seconds: float
 
 
 class EncodeRequest(Struct, frozen=True, array_like=True):

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from imgd.pipeline.arena import Arena
-from imgd.pipeline.channel import AsyncChannel, ChannelClosedError
+from imgd.pipeline.channel import AsyncChannel, ChannelClosedError, UnreadableMessageError
 from imgd.pipeline.messages import PhotoResult, PhotoTask, Ready, WorkerSetup
 from imgd.pipeline.process import Child, ChildStarter
 from imgd.pipeline.tasks import start_task
@@ -30,14 +30,19 @@ WorkerChannel = AsyncChannel[PhotoTask, Ready | PhotoResult]
 class PoolListener(Protocol):
     """Whoever hears what became of tasks."""
 
-    def photo_worked(self, task: PhotoTask, result: PhotoResult) -> None: ...
+    def photo_worked(self, task: PhotoTask, result: PhotoResult, size_bytes: int) -> None:
+        """`size_bytes`: of the result as it was sent."""
 
-    def photo_killed(self, task: PhotoTask, doing: str, reason: str, *, hung: bool) -> None:
-        """The worker died at this photo while `doing` (`decode`, or an analyzer's name)."""
+    def photo_killed(self, task: PhotoTask, doing: str, reason: str, *, certain: bool) -> None:
+        """The worker ended at this photo while `doing` (`decode`, or an analyzer's name). `certain`: the photo
+        or the analyzer is to blame, not a kill from outside."""
 
     def analyzers_unloadable(self, faults: dict[str, str]) -> None: ...
 
     def worker_free(self) -> None: ...
+
+    def workers_unstartable(self, reason: str) -> None:
+        """No worker could be started of late; it is tried on. An empty reason: one could."""
 
     def part_failed(self, name: str, error: BaseException) -> None:
         """imgd's own code raised: the daemon cannot go on like this."""
@@ -135,29 +140,33 @@ class _Hand:
         self._failed_starts += 1  # until it says that it is ready
         child = await self._pool.start_worker(self.index)
         channel: WorkerChannel = await AsyncChannel.open(child.connection, Ready | PhotoResult)
-        hung = False
+        guilt = ""
         try:
             await self._feed(channel)
         except ChannelClosedError:
             pass
         except TimeoutError:
-            hung = True
-            child.kill()
+            guilt = f"it took longer than {self._pool.timeout_s:g} s"
+        except UnreadableMessageError:
+            guilt = "the worker sent what is no message of imgd's"
         except asyncio.CancelledError:
             child.kill()
             raise
         finally:
             channel.close()
+        if guilt:
+            child.kill()
         status = await child.wait()
         if self._failed_starts:
             await self._bear(status)
         else:
-            self._settle(status, hung=hung)
+            self._settle(status, guilt)
 
     async def _feed(self, channel: WorkerChannel) -> None:
         async with asyncio.timeout(_START_TIMEOUT_S):
             ready = await channel.receive()
         self._failed_starts = 0
+        self._pool.listener.workers_unstartable("")
         if isinstance(ready, Ready) and ready.faults:
             self._pool.listener.analyzers_unloadable(ready.faults)
         while True:
@@ -174,7 +183,7 @@ class _Hand:
             async with asyncio.timeout(self._pool.timeout_s):
                 result = await channel.receive()
             if isinstance(result, PhotoResult):
-                self._pool.listener.photo_worked(self.tasks.popleft(), result)
+                self._pool.listener.photo_worked(self.tasks.popleft(), result, channel.received_bytes)
                 self._pool.listener.worker_free()
 
     async def _bear(self, status: int) -> None:
@@ -185,16 +194,18 @@ class _Hand:
         if doing and self._failed_starts >= _MAX_STARTS:
             self._pool.listener.analyzers_unloadable({doing: reason})
             self._failed_starts = 0
+        elif self._failed_starts >= _MAX_STARTS:
+            self._pool.listener.workers_unstartable(reason)
         await asyncio.sleep(min(_MAX_PAUSE_S, 0.1 * 2**self._failed_starts))
 
-    def _settle(self, status: int, *, hung: bool) -> None:
-        """Find who is to blame for an end: the photo in hand, or nobody when the worker ended by itself."""
+    def _settle(self, status: int, guilt: str) -> None:
+        """Find who is to blame for an end: the photo in hand, or nobody when the worker ended between two."""
         tasks, self.tasks = self.tasks, deque()
-        if tasks and (hung or status != 0):
-            doing = self._pool.doing(self.index) or "decode"
-            reason = f"took longer than {self._pool.timeout_s:g} s" if hung else describe_exit(status)
-            log.warning("worker %d: %s while it did %s", self.index, reason, doing)
-            self._pool.listener.photo_killed(tasks.popleft(), doing, reason, hung=hung)
+        doing = self._pool.doing(self.index)
+        if tasks and (guilt or status != 0 or doing):
+            reason = guilt or f"the worker {describe_exit(status)}"
+            log.warning("worker %d: %s while it did %s", self.index, reason, doing or "decode")
+            self._pool.listener.photo_killed(tasks.popleft(), doing or "decode", reason, certain=bool(guilt))
         self._pool.put_back(tasks)
         self._pool.listener.worker_free()
 

@@ -27,6 +27,7 @@ from imgd.store.jobs import OwedPage, QueuePosition, next_due, read_owed
 _CLAIM_PHOTOS = 128
 _IDLE_STOP_S = 300.0
 _MAX_UNCOMMITTED = 1024
+_MAX_UNCOMMITTED_BYTES = 128 << 20
 
 
 class Pipeline:
@@ -60,7 +61,7 @@ class Pipeline:
             self._arena,
             listener,
             moved=self._wake.set,
-            owed=self.wake,
+            owed=self._read_again,
             after_commit=after_commit,
             commit_photos=settings.pipeline.commit_photos,
             commit_interval_s=settings.pipeline.commit_interval_s,
@@ -70,7 +71,7 @@ class Pipeline:
             self._arena,
             _worker_setup(settings, active, formats, self._arena.size_bytes),
             self._flights,
-            count=workers,
+            count=min(workers, MAX_PROCESSES // 2),
             timeout_s=settings.decode.timeout_s,
             idle_s=_IDLE_STOP_S,
         )
@@ -95,6 +96,11 @@ class Pipeline:
 
     def wake(self) -> None:
         """Jobs may be owed that were not, or not yet."""
+        self._flights.look_again()
+        self._read_again()
+
+    def _read_again(self) -> None:
+        """Read the queue from its front."""
         self._wakes += 1
         self._exhausted = False
         self._position = QueuePosition()
@@ -140,7 +146,9 @@ class Pipeline:
 
     def _has_room(self) -> bool:
         slots = not self._arena.slot_bytes or self._arena.free_slots > 0
-        return slots and self._pool.room > 0 and self._flights.committer.backlog < _MAX_UNCOMMITTED
+        committer = self._flights.committer
+        bounded = committer.backlog < _MAX_UNCOMMITTED and committer.backlog_bytes < _MAX_UNCOMMITTED_BYTES
+        return slots and bounded and self._pool.room > 0
 
     async def _wait(self) -> None:
         """Until woken, or until a postponed job is due."""

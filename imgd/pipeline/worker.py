@@ -16,7 +16,7 @@ from imgd.decode import DecodeLimits, FormatRegistry, Source, confine, decode, p
 from imgd.domain import DecodeReport, PhotoInput, Picture, Sidecar, StoredFinding
 from imgd.errors import DecodeError
 from imgd.pipeline.arena import ArenaView
-from imgd.pipeline.channel import Channel, ChannelClosedError
+from imgd.pipeline.channel import Channel, ChannelClosedError, MessageTooLargeError
 from imgd.pipeline.checked import plain_finding
 from imgd.pipeline.hosted import analyze, describe_error, load_hosted
 from imgd.pipeline.messages import (
@@ -48,7 +48,11 @@ def run(connection: socket.socket, fds: list[int], setup: WorkerSetup) -> None:
     try:
         channel.send(Ready(faults))
         for _ in range(setup.recycle_after):
-            channel.send(worker.work(channel.receive()))
+            task = channel.receive()
+            try:
+                channel.send(worker.work(task))
+            except MessageTooLargeError:
+                channel.send(worker.refuse(task, "the findings of this photo are too large"))
     except ChannelClosedError:
         pass
     finally:
@@ -80,15 +84,18 @@ class Worker:
                 task.photo_id, PhotoStatus.UNREADABLE, reason, transient=not isinstance(error, PermissionError)
             )
         except DecodeError as error:
-            return PhotoResult(
-                task.photo_id, PhotoStatus.DONE, str(error), outcomes=self._refuse(task, str(error))
-            )
+            return self.refuse(task, str(error))
         expected = (task.stat.size_bytes, task.stat.mtime_ns)
         if source.changed_while_read or (source.stat.size_bytes, source.stat.mtime_ns) != expected:
             return PhotoResult(task.photo_id, PhotoStatus.CHANGED, "the file changed")
         result = self._analyze(task, source)
         self._arena.write_line("")
         return result
+
+    def refuse(self, task: PhotoTask, reason: str) -> PhotoResult:
+        """Nothing of the photo can be used."""
+        outcomes = [AnalyzerOutcome(name, reason=reason) for name in task.analyzers]
+        return PhotoResult(task.photo_id, PhotoStatus.DONE, reason, outcomes=outcomes)
 
     def _analyze(self, task: PhotoTask, source: Source) -> PhotoResult:
         # An analyzer that could not be loaded here is left out: its job stays owed.
@@ -163,9 +170,6 @@ class Worker:
         height, width = pixels.shape[:2]
         np.frombuffer(self._arena.memory, np.uint8, pixels.size, start)[:] = pixels.reshape(-1)
         return Level(edge, start, height, width)
-
-    def _refuse(self, task: PhotoTask, reason: str) -> list[AnalyzerOutcome]:
-        return [AnalyzerOutcome(name, reason=reason) for name in task.analyzers]
 
 
 def _read_sidecars(task: PhotoTask) -> tuple[Sidecar, ...]:

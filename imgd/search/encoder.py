@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from imgd.errors import ModelMissingError, SearchError
-from imgd.pipeline.channel import AsyncChannel, ChannelClosedError
+from imgd.pipeline.channel import AsyncChannel, ChannelClosedError, UnreadableMessageError
 from imgd.pipeline.messages import AnalyzerSpec, EncodeAnswer, EncodeRequest, EncoderSetup
 from imgd.pipeline.process import Child, ChildStarter
 from imgd.plugins import EncoderClass
@@ -108,7 +108,7 @@ class EncoderProcess:
                 waiting = self._waiting.get(answer.number)
                 if waiting is not None and not waiting.done():
                     waiting.set_result(answer)
-        except (ChannelClosedError, TimeoutError):
+        except (ChannelClosedError, UnreadableMessageError, TimeoutError):
             pass
         finally:
             self._channel = None

@@ -9,7 +9,7 @@ from collections import defaultdict
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from imgd.domain import FileStat, JobState, OwedJob, OwedPhoto, Priority
+from imgd.domain import FileStat, OwedJob, OwedPhoto, Priority
 from imgd.store.statements import load_statements
 
 _SQL = load_statements("imgd.store", "jobs")
@@ -45,26 +45,22 @@ def read_owed(
     Photos in `skip` (in flight) and photos that cannot be reached now are left out.
     """
     analyzers = json.dumps(sorted(analyzer_ids))
-    rows = connection.execute(
-        _SQL["page"],
-        {
-            "priority": after.priority,
-            "photo_id": after.photo_id,
-            "analyzers": analyzers,
-            "now": now,
-            "limit": limit,
-        },
-    ).fetchall()
-    end = QueuePosition(*rows[-1]) if len(rows) == limit else None
-    wanted = list(dict.fromkeys(photo_id for _, photo_id in rows if photo_id not in skip))
+    place = {"priority": after.priority, "photo_id": after.photo_id, "now": now, "limit": limit}
+    parts = [
+        connection.execute(_SQL["page"], place | {"analyzer_id": analyzer_id}) for analyzer_id in analyzer_ids
+    ]
+    # Each part is in the queue's order, so whatever of them is among the first `limit` was read.
+    rows = sorted({QueuePosition(*row) for part in parts for row in part})[:limit]
+    end = rows[-1] if len(rows) == limit else None
+    wanted = list(dict.fromkeys(row.photo_id for row in rows if row.photo_id not in skip))
     if not wanted:
         return OwedPage((), end)
     photos = json.dumps(wanted)
     jobs: dict[int, list[OwedJob]] = defaultdict(list)
-    for photo_id, analyzer_id, priority, attempts in connection.execute(
+    for photo_id, analyzer_id, attempts in connection.execute(
         _SQL["jobs_of"], {"photos": photos, "analyzers": analyzers, "now": now}
     ):
-        jobs[photo_id].append(OwedJob(analyzer_id, priority, attempts))
+        jobs[photo_id].append(OwedJob(analyzer_id, attempts))
     sidecars: dict[int, list[bytes]] = defaultdict(list)
     for photo_id, name in connection.execute(_SQL["sidecars_of"], {"photos": photos}):
         sidecars[photo_id].append(name)
@@ -106,11 +102,3 @@ def retry(
         "analyzer": analyzer,
     }
     return connection.execute(_SQL["retry"], parameters).rowcount
-
-
-def count_jobs(connection: sqlite3.Connection) -> dict[str, dict[JobState, int]]:
-    """Owed and failed jobs an analyzer, of photos that can be reached. Reads the whole queue: call it seldom."""
-    counts: dict[str, dict[JobState, int]] = defaultdict(dict)
-    for name, state, count in connection.execute(_SQL["counts"]):
-        counts[name][JobState(state)] = count
-    return dict(counts)

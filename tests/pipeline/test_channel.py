@@ -7,7 +7,14 @@ import threading
 
 import pytest
 
-from imgd.pipeline.channel import MAX_MESSAGE_BYTES, AsyncChannel, Channel, ChannelClosedError
+from imgd.pipeline.channel import (
+    MAX_MESSAGE_BYTES,
+    AsyncChannel,
+    Channel,
+    ChannelClosedError,
+    MessageTooLargeError,
+    UnreadableMessageError,
+)
 from imgd.pipeline.messages import EncodeAnswer, EncodeRequest, PhotoResult, PhotoStatus, Ready
 
 
@@ -62,25 +69,37 @@ def test_a_child_receives_what_the_loop_sends(pair):
     assert asyncio.run(send()) == EncodeRequest(1, "space", ["é", ""])
 
 
-@pytest.mark.parametrize(
-    "sent",
-    [
-        b"",
-        b"\x05",
-        struct.pack("<I", 100) + b"half",
-        struct.pack("<I", 0),
-        struct.pack("<I", MAX_MESSAGE_BYTES + 1) + b"x",
-        struct.pack("<I", 3) + b"\xc1\xc1\xc1",
-        struct.pack("<I", 1) + b"\x01",
-    ],
-    ids=["end", "half a length", "half a message", "nothing", "too long", "no message", "another type"],
-)
-def test_what_is_no_message_closes_the_channel(pair, sent):
+@pytest.mark.parametrize("sent", [b"", b"\x05", struct.pack("<I", 100) + b"half"])
+def test_the_end_of_a_child_closes_the_channel(pair, sent):
     ours, theirs = pair
     theirs.sendall(sent)
     theirs.shutdown(socket.SHUT_WR)
     with pytest.raises(ChannelClosedError):
         receive_in_loop(ours, EncodeAnswer)
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        struct.pack("<I", 0),
+        struct.pack("<I", MAX_MESSAGE_BYTES + 1) + b"x",
+        struct.pack("<I", 3) + b"\xc1\xc1\xc1",
+        struct.pack("<I", 1) + b"\x01",
+    ],
+    ids=["nothing", "too long", "no message", "another type"],
+)
+def test_what_is_no_message_is_told_from_the_end_of_a_child(pair, sent):
+    ours, theirs = pair
+    theirs.sendall(sent)
+    theirs.shutdown(socket.SHUT_WR)
+    with pytest.raises(UnreadableMessageError):
+        receive_in_loop(ours, EncodeAnswer)
+
+
+def test_a_message_that_is_too_large_is_not_sent(pair):
+    _ours, theirs = pair
+    with pytest.raises(MessageTooLargeError):
+        Channel(theirs, EncodeRequest).send(EncodeAnswer(1, bytes(MAX_MESSAGE_BYTES)))
 
 
 @pytest.mark.parametrize("sent", [b"", b"\x05", struct.pack("<I", 100) + b"half", struct.pack("<I", 0)])

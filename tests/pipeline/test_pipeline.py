@@ -8,7 +8,7 @@ import signal
 from pathlib import Path
 
 import pytest
-from pipeline_library import Library, analyze_all, write_photo
+from pipeline_library import Library, analyze_all, with_pipeline, write_photo
 
 from imgd.pipeline.process import ChildStarter
 from imgd.pipeline.scheduler import Pipeline
@@ -93,6 +93,10 @@ def test_a_broken_image_fails_with_its_reason_and_still_gives_what_needs_no_pixe
         ("Raise", "no such thing"),
         ("Nan", "NaN"),
         ("Refuse", "not my kind"),
+        ("Quit", "ended with status 0"),
+        ("OddReason", "a list"),
+        ("Huge", "too large"),
+        ("LaneHuge", "too large"),
     ],
 )
 def test_a_bad_analyzer_costs_only_its_finding_of_the_bad_photo(library: Library, kind: str, reason: str) -> None:
@@ -183,3 +187,52 @@ def test_no_process_is_left_behind(library: Library) -> None:
     asyncio.run(analyze_all(library, active, during=note))
     assert len(pids) >= 3
     assert not any(Path(f"/proc/{pid}").exists() for pid in pids)
+
+
+def test_a_job_owed_anew_while_its_photo_is_in_flight_is_done_too(library: Library) -> None:
+    from toy_analyzers import Header, Slow
+
+    active = library.activate(Header, Slow)
+    make_photos(library, ["a.jpg"])
+
+    async def owe_again(pipeline: Pipeline, _starter: ChildStarter) -> None:
+        while not library.findings("header"):  # noqa: ASYNC110 - the lane still has the photo
+            await asyncio.sleep(0.02)
+        library.database.write(
+            lambda connection: connection.execute(
+                "INSERT INTO jobs (photo_id, analyzer_id, priority)"
+                " SELECT 1, id, 10 FROM analyzers WHERE name = 'header'"
+            )
+        ).result()
+        pipeline.wake()
+
+    asyncio.run(analyze_all(library, active, during=owe_again))
+    assert library.owed() == 0
+
+
+def test_a_photo_whose_analyzer_breaks_before_its_commit_does_not_stay_in_flight(library: Library) -> None:
+    from toy_analyzers import Header, Shape
+
+    library.settings = with_pipeline(library.settings, commit_interval_s=0.5)
+    active = library.activate(Shape, Header)
+    make_photos(library, ["a.jpg"])
+
+    async def break_it(pipeline: Pipeline, _starter: ChildStarter) -> None:
+        flights = pipeline._flights
+        while not flights.committer.backlog:  # noqa: ASYNC110 - its outcomes wait for their commit
+            await asyncio.sleep(0)
+        flights.analyzers_unloadable({"shape": "it broke"})
+
+    heard = asyncio.run(analyze_all(library, active, during=break_it))
+    assert heard.broke["shape"] == "it broke"
+
+
+def test_a_file_that_cannot_be_read_for_long_fails_at_last(library: Library) -> None:
+    from toy_analyzers import Shape
+
+    active = library.activate(Shape)
+    (path,) = make_photos(library, ["a.jpg"])
+    path.unlink()
+    library.database.write(lambda connection: connection.execute("UPDATE jobs SET attempts = 8")).result()
+    asyncio.run(analyze_all(library, active))
+    assert library.failures() == {("a.jpg", "shape"): "the file is not there"}

@@ -31,7 +31,7 @@ def declare(**analyzers: Any) -> dict[int, ActiveAnalyzer]:
 def plan(active: dict[int, ActiveAnalyzer], *names: str) -> Any:
     """The plan for a photo that owes `names`, each with what is compared here."""
     ids = {each.name: number for number, each in active.items()}
-    jobs = tuple(OwedJob(ids.get(name, 99), 20, 0) for name in names)
+    jobs = tuple(OwedJob(ids.get(name, 99), 0) for name in names)
     made = plan_photo(OwedPhoto(1, 1, b"/a.jpg", FileStat(1, 1, 1, 1), (), jobs), active)
     if made is None:
         return None

@@ -1,9 +1,9 @@
+-- One analyzer's part of the queue: what other analyzers wait for is never read.
 -- name: page
 SELECT priority, photo_id
 FROM jobs
-WHERE state = 'owed' AND (priority, photo_id) > (:priority, :photo_id)
-  AND analyzer_id IN (SELECT value FROM json_each(:analyzers)) AND not_before <= :now
-GROUP BY priority, photo_id
+WHERE state = 'owed' AND analyzer_id = :analyzer_id
+  AND (priority, photo_id) > (:priority, :photo_id) AND not_before <= :now
 ORDER BY priority, photo_id
 LIMIT :limit;
 
@@ -18,7 +18,7 @@ CROSS JOIN roots ON roots.id = folders.root_id
 WHERE photos.state = 'present' AND roots.state = 'online';
 
 -- name: jobs_of
-SELECT photo_id, analyzer_id, priority, attempts
+SELECT photo_id, analyzer_id, attempts
 FROM json_each(:photos) AS wanted
 JOIN jobs ON jobs.photo_id = wanted.value
 WHERE state = 'owed' AND not_before <= :now
@@ -31,8 +31,8 @@ JOIN sidecars ON sidecars.photo_id = wanted.value
 ORDER BY photo_id, name;
 
 -- name: next_due
-SELECT MIN(not_before) FROM jobs
-WHERE state = 'owed' AND not_before > :now AND analyzer_id IN (SELECT value FROM json_each(:analyzers));
+SELECT MIN(not_before) FROM jobs INDEXED BY jobs_postponed
+WHERE state = 'owed' AND not_before > 0 AND not_before > :now AND analyzer_id IN (SELECT value FROM json_each(:analyzers));
 
 -- name: finish
 DELETE FROM jobs WHERE photo_id = ? AND analyzer_id = ?;
@@ -48,15 +48,6 @@ UPDATE jobs SET state = 'owed', attempts = 0, not_before = 0, priority = :priori
 WHERE (state = 'failed' OR not_before > 0)
   AND (:photos IS NULL OR photo_id IN (SELECT value FROM json_each(:photos)))
   AND (:analyzer IS NULL OR analyzer_id = (SELECT id FROM analyzers WHERE name = :analyzer));
-
--- name: counts
-SELECT analyzers.name, jobs.state, COUNT(*)
-FROM jobs JOIN analyzers ON analyzers.id = jobs.analyzer_id
-JOIN photos ON photos.id = jobs.photo_id
-JOIN folders ON folders.id = photos.folder_id
-JOIN roots ON roots.id = folders.root_id
-WHERE photos.state = 'present' AND roots.state = 'online'
-GROUP BY analyzers.name, jobs.state;
 
 -- name: any_owed
 SELECT EXISTS (

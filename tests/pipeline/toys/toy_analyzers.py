@@ -110,6 +110,43 @@ class Hang(_Bad):
             time.sleep(60)
 
 
+class Quit(_Bad):
+    name = "quit"
+
+    def misbehave(self, photo: PhotoInput) -> Finding:
+        os._exit(0)
+
+
+class OddReason(_Bad):
+    name = "oddreason"
+
+    def misbehave(self, photo: PhotoInput) -> Failure:
+        return Failure(["a list", "\udcff"])  # type: ignore[arg-type]
+
+
+class Huge(_Bad):
+    name = "huge"
+
+    def misbehave(self, photo: PhotoInput) -> Finding:
+        return Finding(facts={f"fact{number}": "x" * 1_000_000 for number in range(80)})
+
+
+class LaneHuge(Huge):
+    name = "lanehuge"
+    device = Device.MODEL
+
+
+class Slow(_Bad):
+    """Takes its time in a lane."""
+
+    name = "slow"
+    device = Device.MODEL
+
+    def analyze(self, photos: Sequence[PhotoInput]) -> list[Finding]:
+        time.sleep(0.5)
+        return [Finding() for _ in photos]
+
+
 class Raise(_Bad):
     name = "raise"
 

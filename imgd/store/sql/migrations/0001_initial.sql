@@ -84,7 +84,9 @@ CREATE TABLE jobs (
     reason      TEXT NOT NULL DEFAULT '',
     PRIMARY KEY (photo_id, analyzer_id)
 ) STRICT, WITHOUT ROWID;
-CREATE INDEX jobs_owed ON jobs (priority, photo_id, analyzer_id, not_before) WHERE state = 'owed';
+-- `state` is there so that counts and claims read the index alone.
+CREATE INDEX jobs_owed ON jobs (analyzer_id, priority, photo_id, not_before, state) WHERE state = 'owed';
+CREATE INDEX jobs_postponed ON jobs (not_before, analyzer_id) WHERE state = 'owed' AND not_before > 0;
 CREATE INDEX jobs_failed ON jobs (photo_id, analyzer_id) WHERE state = 'failed';
 
 CREATE TABLE findings (
