@@ -13,7 +13,9 @@ from imgd.analyzers import plugin as built_in
 from imgd.config import KnownAnalyzers, Settings
 from imgd.daemon.house import House
 from imgd.daemon.journal import make_log_handler
+from imgd.errors import ConfigError, ConfigProblem
 from imgd.plugins import PluginRegistry, build_plugin_manager, plugin_selection
+from imgd.watch.ignores import check_patterns
 
 DEFAULT_PLUGINS: tuple[object, ...] = (built_in,)
 
@@ -35,7 +37,10 @@ def load_settings(path: Path) -> tuple[Settings, PluginRegistry]:
         found = {name: analyzer.settings_type for name, analyzer in registry.analyzers(settings).items()}
         return KnownAnalyzers(found, complete=registry.is_complete)
 
-    return config.load(path, schemas), registry
+    settings = config.load(path, schemas)
+    if problem := check_patterns(settings.watch.ignore):
+        raise ConfigError(str(path), [ConfigProblem("watch.ignore", problem)])
+    return settings, registry
 
 
 def run(settings: Settings, registry: PluginRegistry) -> int:
@@ -45,6 +50,9 @@ def run(settings: Settings, registry: PluginRegistry) -> int:
         ImgdError: when the daemon cannot start.
     """
     logging.basicConfig(level=settings.log.level.upper(), handlers=[make_log_handler()])
+    logging.getLogger("uvicorn").setLevel(
+        max(logging.WARNING, logging.root.level)
+    )  # the daemon itself says when it starts and stops
     os.umask(0o077)  # everything that imgd writes is for its owner alone
     return asyncio.run(_serve(settings, registry))
 

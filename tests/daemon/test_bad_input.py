@@ -225,6 +225,13 @@ def test_every_error_of_the_configuration_is_told_at_once() -> None:
         assert not library.state_dir.exists()
 
 
+def test_a_pattern_that_is_none_is_told_before_anything_starts() -> None:
+    with daemon() as library:
+        library.configure(watch={"ignore": ["!"]})
+        check_refusal(library.refuses_to_start(), "watch.ignore")
+        assert not library.state_dir.exists()
+
+
 def test_a_configuration_that_is_not_there_is_told_how_to_make() -> None:
     with daemon() as library:
         library.config.unlink()
