@@ -29,7 +29,7 @@ from imgd.store.photos import (
 )
 from imgd.store.sidecars import SidecarChanges, commit_sidecars, compare_sidecars, folders_with_sidecars
 from imgd.watch.availability import Filesystem
-from imgd.watch.filters import Filter
+from imgd.watch.filters import FileKind, Filter
 from imgd.watch.losses import Losses
 from imgd.watch.scan import Fault, see_file
 from imgd.watch.settle import FilePath, is_recent
@@ -68,6 +68,16 @@ class Registrar:
     def see(self, folder: bytes, name: bytes) -> SeenFile | None:
         """The file as it is now; None where it is gone."""
         return see_file(self._filter.root, folder, name, follow_symlinks=self._follow)
+
+    def list_sidecars(self, folder: bytes) -> list[SeenFile]:
+        """The sidecars in `folder` as they are now; none where the folder is gone."""
+        try:
+            with os.scandir(os.path.join(self._filter.root, folder)) as entries:
+                names = [each.name for each in entries if self._filter.kind(folder, each.name) is FileKind.SIDECAR]
+        except (FileNotFoundError, NotADirectoryError):
+            return []
+        seen = (self.see(folder, name) for name in names)
+        return [file for file in seen if file is not None]
 
     def register(
         self,

@@ -8,11 +8,10 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Final
 
 from imgd.config import WatchSettings
-from imgd.domain import Priority, RootState, SeenFile
+from imgd.domain import Priority, RootState
 from imgd.errors import ImgdError
 from imgd.store.database import Database
 from imgd.store.purge import purge
@@ -27,6 +26,7 @@ from imgd.watch.reconcile import Reconciled, Reconciler
 from imgd.watch.registrar import Registrar
 from imgd.watch.scan import BATCH_FILES, Fault
 from imgd.watch.settle import FilePath, Settled, Settling
+from imgd.watch.status import RootStatus
 
 _CHECK_S: Final = 5.0
 _UNWATCHED_RESCAN_S: Final = 300.0
@@ -39,19 +39,6 @@ _HELD: Final = (
     "more than half of its photos went missing; nothing is forgotten until they are back, "
     "or `imgctl confirm {root}` says that they are meant to be gone"
 )
-
-
-@dataclass(frozen=True, slots=True)
-class RootStatus:
-    """How a root is, at one moment. `scanned_at`: when the last full scan ended, in seconds since the epoch."""
-
-    path: bytes
-    state: RootState
-    reason: str
-    scanning: bool
-    files_seen: int
-    scanned_at: float | None
-    faults: tuple[Fault, ...]
 
 
 class RootWatch:
@@ -294,7 +281,9 @@ class RootWatch:
     def _register_settled(self, settled: Settled) -> None:
         self._registrar.miss(settled.gone)
         photos = [file for file in settled.files if self._filter.kind(file.folder, file.name) is FileKind.PHOTO]
-        sidecars = {folder: self._list_sidecars(folder) for folder in {file.folder for file in settled.files}}
+        sidecars = {
+            folder: self._registrar.list_sidecars(folder) for folder in {file.folder for file in settled.files}
+        }
         self._registrar.register(photos, Priority.EVENT, None, sidecars)
         self._registrar.retry_unreadable(photos)
         self._registrar.sync_sidecars(sidecars, Priority.EVENT)
@@ -303,16 +292,9 @@ class RootWatch:
         if not self._sidecar_folders:
             return
         folders, self._sidecar_folders = self._sidecar_folders, set()
-        self._registrar.sync_sidecars({folder: self._list_sidecars(folder) for folder in folders}, Priority.EVENT)
-
-    def _list_sidecars(self, folder: bytes) -> list[SeenFile]:
-        try:
-            with os.scandir(os.path.join(self._root.path, folder)) as entries:
-                names = [e.name for e in entries if self._filter.kind(folder, e.name) is FileKind.SIDECAR]
-        except (FileNotFoundError, NotADirectoryError):
-            return []
-        seen = (self._registrar.see(folder, name) for name in names)
-        return [file for file in seen if file is not None]
+        self._registrar.sync_sidecars(
+            {folder: self._registrar.list_sidecars(folder) for folder in folders}, Priority.EVENT
+        )
 
     # Scans
 

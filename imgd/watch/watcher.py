@@ -13,7 +13,8 @@ from imgd.store.roots import configure
 from imgd.watch.filters import Filter, FilterRules
 from imgd.watch.ignores import check_patterns
 from imgd.watch.inotify import Inotify
-from imgd.watch.root import RootStatus, RootWatch
+from imgd.watch.root import RootWatch
+from imgd.watch.status import RootStatus
 
 
 class Watcher:

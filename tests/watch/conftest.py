@@ -14,7 +14,7 @@ from imgd.config import PathSettings, Settings, WatchSettings
 from imgd.store.analyzers import AnalyzerDeclaration, synchronise
 from imgd.store.database import Database
 from imgd.store.migrate import migrations
-from imgd.watch.root import RootStatus
+from imgd.watch.status import RootStatus
 from imgd.watch.watcher import Watcher
 
 _PATIENCE_S = 30.0

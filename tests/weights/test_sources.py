@@ -16,7 +16,7 @@ def test_the_three_forms_of_a_source_are_read() -> None:
     assert parse_source("file:/srv/a model.bin") == FileSource(Path("/srv/a model.bin"))
 
 
-@pytest.mark.parametrize("text", ["", "http://x/y", "pypi:--index-url==1:x", "pypi:toy:x", "hub:repo@main:x"])
+@pytest.mark.parametrize("text", ["", "http://x/y", "pypi:--upgrade==1:x", "pypi:toy:x", "hub:repo@main:x"])
 def test_anything_else_is_refused_with_the_forms_that_there_are(text: str) -> None:
     with pytest.raises(ModelError) as raised:
         parse_source(text)
