@@ -14,7 +14,8 @@ _MEMORY = re.compile(
     r"out of memory|memory (alloc|limit|error)|allocat\w+ memory|alloc\w* fail|bad_alloc|malloc", re.IGNORECASE
 )
 _CUT = re.compile(
-    r"truncat|unexpected end|end of file|\beof\b|not enough|premature|too short|overrun", re.IGNORECASE
+    r"truncat|unexpected end|end of file|\beof\b|not enough|premature(?! end of data segment)|too short|overrun",
+    re.IGNORECASE,
 )
 _LAYOUT = re.compile(
     r"unknown (raw|pixel|data) (mode|layout|organization)|unknown mode"
@@ -23,7 +24,7 @@ _LAYOUT = re.compile(
 )
 _GARBLED = re.compile(
     r"broken data stream|decoder error|unrecognized data|decod\w+ error|invalid data|filter category"
-    r"|cannot load this",
+    r"|cannot load this|corrupt jpeg|inconsistent progression",
     re.IGNORECASE,
 )
 _HEADER = re.compile(

@@ -6,8 +6,7 @@ import io
 
 from PIL import Image, ImageFile, JpegImagePlugin
 
-from imgd.analyzer import ImageFormat
-from imgd.decode import jxl
+from imgd.decode import jpeg, jxl
 from imgd.decode.pillow import PillowFormat
 from imgd.decode.raw_marks import is_raw_tiff
 
@@ -17,7 +16,10 @@ _HEIF_BRANDS = (b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"hevm", b
 
 
 class Jpeg(PillowFormat):
-    """JPEG, MPO included. Reduced in the DCT domain by 2, 4 or 8 (libjpeg's scaled inverse transform)."""
+    """JPEG, MPO included. Reduced in the DCT domain by 2, 4 or 8 (libjpeg's scaled inverse transform).
+
+    Pillow reads the header, simplejpeg the pixels, and Pillow again what a damaged file still has.
+    """
 
     name = "jpeg"
     extensions = (".jpg", ".jpeg", ".jpe", ".jfif", ".mpo")
@@ -38,8 +40,17 @@ class Jpeg(PillowFormat):
         return f"dct 1/{factor}" if factor > 1 else "full"
 
     def mend(self, data: bytes) -> bytes:
-        # With an end-of-image marker libjpeg gives even a progressive file's scans that are there.
-        return data + b"\xff\xd9"
+    def load(self, image: ImageFile.ImageFile, data: bytes, size: tuple[int, int]) -> tuple[Image.Image, str]:
+        route = self.reduce(image, size)
+        pixels = jpeg.decode(data, image.mode, image.size)
+        if pixels is None:
+            image.load()
+            return image, route
+        decoded = Image.fromarray(pixels, image.mode)
+        decoded.info = image.info
+        return decoded, route
+
+        return jpeg.mend(data)
 
 
 class Png(PillowFormat):
@@ -227,6 +238,6 @@ def _wavelet_levels(image: ImageFile.ImageFile) -> int:
     return min(head[marker + 9], 5) if 0 <= marker < len(head) - 9 else 0
 
 
-PILLOW_FORMATS: tuple[type[ImageFormat], ...] = (
+PILLOW_FORMATS: tuple[type[PillowFormat], ...] = (
     Jpeg, Png, WebP, Tiff, Heic, Avif, JpegXl, Jpeg2000, Psd, Gif, Bmp,
 )  # fmt: skip

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import abc
 import contextlib
 import dataclasses
 import importlib
@@ -92,6 +93,12 @@ class PillowFormat(ImageFormat):
     def trim(self, data: bytes) -> bytes:
         """`data` without what lies beside the picture, for a decoder that stumbles on it."""
         return data
+    def load(self, image: ImageFile.ImageFile, data: bytes, size: tuple[int, int]) -> tuple[Image.Image, str]:
+        """The decoded pixels, at least `size`, and the route that gave them; raises where any are missing."""
+        route = self.reduce(image, size)
+        image.load()
+        return image, route
+
 
     def mend(self, data: bytes) -> bytes:
         """`data` with what makes a decoder give what a cut file still has."""
@@ -114,7 +121,10 @@ class PillowFormat(ImageFormat):
                 return Picture(None, width, height, "metadata", explain(0) if explain else "")
             route = self.reduce(image, needed)
             image.load()
-            damage = explain(_missing(image, self.fillers, explain)) if explain else ""
+            damage = explain(_missing(image, self.fillers, explain))
+            if explain is None:
+                loaded, route = self.load(image, data, needed)
+                return Picture(self._pixels(loaded, needed, turn), width, height, route)
             return Picture(self._pixels(image, needed, turn), width, height, route, damage)
 
     def _pixels(self, image: Image.Image, size: tuple[int, int], turn: int) -> npt.NDArray[np.uint8]:
