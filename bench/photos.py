@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import shutil
+import struct
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,9 @@ from PIL import Image
 CORPUS = Path(__file__).resolve().parents[2] / "shared" / "corpus"
 RAW_SUFFIXES = (".cr2", ".crw", ".nef", ".dng", ".raf", ".gpr", ".raw")
 _LARGE = (6000, 4000)
+_XMP = """<x:xmpmeta xmlns:x='adobe:ns:meta/'><rdf:RDF xmlns:rdf='http://www.w3.org/1999/02/22-rdf-syntax-ns#'>
+<rdf:Description xmlns:dc='http://purl.org/dc/elements/1.1/'><dc:subject><rdf:Bag><rdf:li>{keyword}</rdf:li>
+</rdf:Bag></dc:subject></rdf:Description></rdf:RDF></x:xmpmeta>"""
 
 
 def ordinary_photos(count: int) -> list[Path]:
@@ -49,6 +53,34 @@ def make_large_jpegs(folder: Path, count: int, seed: int = 24) -> list[Path]:
     return paths
 
 
+def make_photo(path: Path, seed: int, size: tuple[int, int] = (160, 120)) -> Path:
+    """A smooth picture that depends on `seed`, with a camera's EXIF, in the format that its name says."""
+    random = np.random.default_rng(seed)
+    coarse = Image.fromarray(random.integers(0, 256, (6, 8, 3), dtype=np.uint8))
+    image = coarse.resize(size, Image.Resampling.BICUBIC)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if path.suffix == ".psd":
+        path.write_bytes(_psd(image))
+        return path
+    if path.suffix in (".heic", ".avif"):
+        import pillow_heif
+
+        pillow_heif.register_heif_opener()
+    elif path.suffix == ".jxl":
+        import pillow_jxl  # noqa: F401 - teaches Pillow to write JPEG XL
+    if path.suffix in (".jpg", ".heic", ".avif", ".png", ".webp"):
+        image.save(path, exif=_camera_exif())
+    else:
+        image.save(path)
+    return path
+
+
+def make_sidecar(path: Path, keyword: str) -> Path:
+    """An XMP sidecar that says `keyword` of its photo."""
+    path.write_text(_XMP.format(keyword=keyword), encoding="utf-8")
+    return path
+
+
 def lay_out(photos: list[Path], folder: Path) -> Path:
     """Copies of `photos` in one folder, under names of their own."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -67,3 +99,10 @@ def _camera_exif() -> bytes:
     buffer = io.BytesIO()
     buffer.write(exif.tobytes())
     return buffer.getvalue()
+
+
+def _psd(image: Image.Image) -> bytes:
+    """A Photoshop document with nothing but its merged picture, uncompressed; Pillow writes none."""
+    header = struct.pack(">4sH6xHIIHH", b"8BPS", 1, 3, image.height, image.width, 8, 3)
+    planes = b"".join(band.tobytes() for band in image.split())
+    return header + bytes(12) + bytes(2) + planes

@@ -22,11 +22,16 @@ Work: TypeAlias = Callable[[sqlite3.Connection], T]
 _BUSY_TIMEOUT_S = 30.0
 _IDLE_READERS = 4
 _WAL_LIMIT_BYTES = 64 << 20
+_CHECKPOINT_AFTER_S = 5.0
+"""The WAL is emptied once nothing was written for so long; while a reader needs it, that is tried as often."""
 
 
 class Database:
     """A WAL database. `write` runs work in the write thread, each piece in a transaction of its own;
     `read` lends a read-only connection.
+
+    The WAL grows only while somebody reads an older state in one transaction. Once nobody does, SQLite writes it
+    from its start again and shortens it to 64 MiB; when nothing is written for a while it is emptied.
     """
 
     def __init__(self, path: Path, steps: list[Migration]) -> None:
@@ -115,7 +120,16 @@ class Database:
         return connection
 
     def _run_writes(self) -> None:
-        while (item := self._work.get()) is not None:
+        checkpointed = False  # the daemon before may have left a WAL behind
+        while True:
+            try:
+                item = self._work.get(timeout=None if checkpointed else _CHECKPOINT_AFTER_S)
+            except queue.Empty:
+                checkpointed = self._checkpoint()
+                continue
+            if item is None:
+                return
+            checkpointed = False
             work, future = item
             if not future.set_running_or_notify_cancel():
                 continue
@@ -125,6 +139,17 @@ class Database:
                 future.set_exception(error)
             else:
                 future.set_result(result)
+
+    def _checkpoint(self) -> bool:
+        """Put what is in the WAL into the database and empty the WAL; False where a reader still needs it."""
+        try:
+            self._writer.execute("PRAGMA busy_timeout = 0")  # else later writes would wait for the reader
+            busy = self._writer.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
+        except sqlite3.Error:  # a full disk, say: the next write meets it too, and has somebody to tell
+            return True
+        finally:
+            self._writer.execute(f"PRAGMA busy_timeout = {_BUSY_TIMEOUT_S * 1000:.0f}")
+        return not busy
 
     def _transact(self, work: Work[T]) -> T:
         with _named_errors(self.path):

@@ -4,6 +4,7 @@ import contextlib
 import sqlite3
 import stat
 import threading
+import time
 
 import pytest
 
@@ -130,3 +131,59 @@ def test_a_library_that_another_program_holds_locked_is_said_to_be_so(tmp_path, 
         other.execute("BEGIN EXCLUSIVE")
         with pytest.raises(StoreBusyError, match="database is locked"):
             Database(tmp_path / "library.db", _STEPS)
+
+
+def _is_emptied(path, timeout_s=20.0):
+    """Whether the WAL of the database `path` becomes empty in `timeout_s`."""
+    wal, deadline = path.with_name(path.name + "-wal"), time.monotonic() + timeout_s
+    while wal.stat().st_size and time.monotonic() < deadline:
+        time.sleep(0.01)
+    return wal.stat().st_size == 0
+
+
+@pytest.fixture
+def hasty(tmp_path, monkeypatch):
+    """A database that checkpoints soon after its last write, with a mebibyte in its WAL."""
+    monkeypatch.setattr("imgd.store.database._CHECKPOINT_AFTER_S", 0.05)
+    database = Database(tmp_path / "library.db", _STEPS)
+    yield database
+    database.close()
+
+
+def _fill(database):
+    database.write(lambda c: c.execute("INSERT INTO t (x) VALUES (zeroblob(1 << 20))")).result(10)
+
+
+def test_once_nothing_is_written_the_wal_is_emptied(hasty):
+    _fill(hasty)
+    assert _is_emptied(hasty.path)
+    _fill(hasty)
+    assert hasty.path.with_name("library.db-wal").stat().st_size > 1 << 20
+    assert _is_emptied(hasty.path)
+
+
+def test_the_wal_is_emptied_once_the_last_reader_of_an_older_state_has_gone(hasty):
+    reader = sqlite3.connect(hasty.path, isolation_level=None)
+    with contextlib.closing(reader):
+        reader.execute("BEGIN")
+        assert reader.execute("SELECT COUNT(*) FROM t").fetchone() == (0,)
+        for _ in range(5):
+            _fill(hasty)  # each in time: no checkpoint holds up the write thread for the reader's sake
+            assert not _is_emptied(hasty.path, 0.1)
+        assert reader.execute("SELECT COUNT(*) FROM t").fetchone() == (0,)
+        reader.execute("COMMIT")
+        assert _is_emptied(hasty.path)
+        assert reader.execute("SELECT COUNT(*) FROM t").fetchone() == (5,)
+
+
+def test_a_wal_that_a_killed_daemon_left_behind_is_emptied(tmp_path, hasty):
+    _fill(hasty)
+    for suffix in ("", "-wal"):
+        (tmp_path / f"copy.db{suffix}").write_bytes((tmp_path / f"library.db{suffix}").read_bytes())
+    left = Database(tmp_path / "copy.db", _STEPS)
+    try:
+        with left.read() as connection:
+            assert connection.execute("SELECT COUNT(*) FROM t").fetchone() == (1,)
+        assert _is_emptied(left.path)
+    finally:
+        left.close()
