@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from imgd.analyzers.technical import colour, exposure, noise, phash, sharpness
+from imgd.analyzers.technical import colour, detail, exposure, phash, sharpness
 from imgd.domain import FactValue
 
 
@@ -17,19 +17,21 @@ def measure(pixels: npt.NDArray[np.uint8]) -> dict[str, FactValue]:
     in neighbouring pixels, see all of them.
     """
     image = Image.fromarray(pixels)
-    luma_image = image.convert("L")
-    luma = np.asarray(luma_image)
-    lights = exposure.measure(luma_image)
-    sampled = np.ascontiguousarray(pixels[::2, ::2])
+    luma = image.convert("L")
+    # In this order: what reads all of the luma comes while the luma is in the processor's cache.
+    lights = exposure.measure(luma)
+    look = phash.phash(luma)
+    fine = detail.measure(np.asarray(luma))
+    planes = colour.planes(pixels[::2, ::2])
     return {
-        "sharpness": round(sharpness.sharpness(luma, image), 2),
+        "sharpness": round(sharpness.sharpness(fine.variances, image), 2),
         "brightness": round(lights.brightness, 4),
         "contrast": round(lights.contrast, 4),
         "tonal_range": round(lights.tonal_range, 4),
-        "noise": round(noise.noise(luma), 3),
-        "colourfulness": round(colour.colourfulness(sampled), 2),
+        "noise": round(fine.noise, 3),
+        "colourfulness": round(colour.colourfulness(*planes), 2),
         "clipped_shadows": round(lights.clipped_shadows, 5),
         "clipped_highlights": round(lights.clipped_highlights, 5),
-        "phash": phash.phash(luma_image),
-        "dominant_colours": [*colour.dominant_colours(sampled)],
+        "phash": look,
+        "dominant_colours": [*colour.dominant_colours(*planes)],
     }

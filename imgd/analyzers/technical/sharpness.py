@@ -10,35 +10,15 @@ PATCH_PX = 64
 _CENTRE_SIGMA = 0.35
 
 
-def sharpness(luma: npt.NDArray[np.uint8], image: Image.Image) -> float:
-    """The sharpness of an image: `luma` (h, w) of the RGB `image`.
+def sharpness(variances: npt.NDArray[np.float64], image: Image.Image) -> float:
+    """The sharpness of the RGB `image`, by the `variances` (rows, columns) of the Laplacian in its patches.
 
     The weighted mean, over patches of 64 px, of the Laplacian's variance (Pech-Pacheco et al., Diatom
     autofocusing in brightfield microscopy, ICPR 2000). A patch weighs as much as it is near the centre times as
     much as it stands out, so that a sharp subject before a soft background counts as sharp.
     """
-    variances = patch_variances(laplacian(luma))
     weights = centre_weights(*variances.shape) * salience(image, variances.shape)
     return float((variances * weights).sum() / weights.sum())
-
-
-def laplacian(luma: npt.NDArray[np.uint8]) -> npt.NDArray[np.int16]:
-    """The sum of the four neighbours less four times the pixel; (h, w) as given, edges repeated as by
-    `scipy.ndimage.laplace(mode="nearest")`. Exact in 16 bits: it lies within +-1020."""
-    values = luma.astype(np.int16)
-    result = np.empty_like(values)
-    result[1:-1] = values[:-2]
-    result[1:-1] += values[2:]
-    # Beyond its edge an image repeats itself: the pixel at the edge is its own neighbour.
-    result[0] = values[0] + values[min(1, len(values) - 1)]
-    result[-1] = values[-1] + values[max(len(values) - 2, 0)]
-    result[:, 1:] += values[:, :-1]
-    result[:, :-1] += values[:, 1:]
-    result[:, 0] += values[:, 0]
-    result[:, -1] += values[:, -1]
-    values *= 4
-    result -= values
-    return result
 
 
 def patch_variances(values: npt.NDArray[np.int16]) -> npt.NDArray[np.float64]:
@@ -48,13 +28,19 @@ def patch_variances(values: npt.NDArray[np.int16]) -> npt.NDArray[np.float64]:
     """
     rows, columns = max(1, values.shape[0] // PATCH_PX), max(1, values.shape[1] // PATCH_PX)
     high, wide = min(values.shape[0], PATCH_PX), min(values.shape[1], PATCH_PX)
-    cut = values[: rows * high, : columns * wide].astype(np.float32)
-    count = high * wide
-    blocks = cut.reshape(rows, high, columns, wide)
-    sums = blocks.sum(axis=3, dtype=np.float32).sum(axis=1, dtype=np.float64)
-    squares = np.einsum("rhcw,rhcw->rc", blocks, blocks, dtype=np.float32, optimize=False).astype(np.float64)
-    variances: npt.NDArray[np.float64] = np.maximum(squares / count - (sums / count) ** 2, 0.0)
+    # Summed row upon row first: that runs along memory, where a patch's own rows are short.
+    strips = values[: rows * high, : columns * wide].astype(np.float32).reshape(rows, high, columns * wide)
+    means = _patch_means(strips, wide)
+    strips *= strips
+    variances: npt.NDArray[np.float64] = np.maximum(_patch_means(strips, wide) - means**2, 0.0)
     return variances
+
+
+def _patch_means(strips: npt.NDArray[np.float32], wide: int) -> npt.NDArray[np.float64]:
+    rows, high, used = strips.shape
+    sums = strips.sum(axis=1).reshape(rows, used // wide, wide).sum(axis=2, dtype=np.float64)
+    means: npt.NDArray[np.float64] = sums / (high * wide)
+    return means
 
 
 def centre_weights(rows: int, columns: int) -> npt.NDArray[np.float64]:
