@@ -62,7 +62,7 @@ def read(analyzer: Metadata, path: Path, repeat: int) -> tuple[Facts, float]:
     """The analyzer's facts of one photo with its sidecars, and the seconds it took."""
     stem = {path.with_suffix(".xmp"), path.with_name(path.name + ".xmp")}
     sidecars = tuple(Sidecar(each.name, each.read_bytes()) for each in sorted(stem) if each.exists())
-    photo = PhotoInput(1, str(path), "", 0, 0, data=path.read_bytes(), sidecars=sidecars)
+    photo = PhotoInput(1, str(path), "", 0, 0, file=path.read_bytes(), sidecars=sidecars)
     best = float("inf")
     for _ in range(repeat):
         started = time.perf_counter()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import abc
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
 from imgd.domain import Device, Failure, Finding, Needs, PhotoInput, Picture
 
@@ -32,8 +32,11 @@ class Analyzer(abc.ABC, Generic[SettingsT]):
     device: ClassVar[Device] = Device.CPU
     batch_size: ClassVar[int] = 1
     """The most photos one call receives; smaller batches come when no more photos are there."""
-    memory_mb: ClassVar[int] = 0
-    """What the loaded analyzer takes in its lane, weights and one batch together."""
+    memory_mb: ClassVar[float] = 0
+    """What the loaded analyzer takes of its device's memory (the GPU's, or the machine's), without photos."""
+    photo_mb: ClassVar[float] = 0
+    """What each photo of a batch adds to that while it is analyzed. With it, batches are as large as the device's
+    memory allows, up to `batch_size`; with 0, that is what they are."""
     after: ClassVar[tuple[str, ...]] = ()
     """Analyzers whose findings of the same photo this one reads."""
     facts: ClassVar[Mapping[str, type]] = {}
@@ -46,6 +49,9 @@ class Analyzer(abc.ABC, Generic[SettingsT]):
     """A frozen dataclass with defaults: the schema of `[analyzers.NAME]`."""
     code_settings: ClassVar[frozenset[str]] = frozenset()
     """Names of settings that do not change findings (thread counts, say): they do not make them stale."""
+    needs_original: ClassVar[bool] = False
+    """Whether its pixels must come from the photo's file. Else a photo that is analyzed again, and whose file has not
+    changed, may be given as the cached preview has it, where that is large enough: a JPEG, and so lossy."""
     wants_cache_dir: ClassVar[bool] = False
     """Whether instances are given a directory of their own for files that can be made again."""
 
@@ -64,7 +70,21 @@ class Analyzer(abc.ABC, Generic[SettingsT]):
         """One Finding or Failure a photo, in the same order.
 
         An exception counts against every photo of the batch; return a Failure for one that cannot be analyzed.
+        A batch that does not fit into memory is repeated in halves.
         """
+
+    def begin(self, photos: Sequence[PhotoInput]) -> Any:
+        """Start on a batch, and return at once with what `finish` needs.
+
+        To override, together with `finish`, where a device or threads of one's own do the work: a lane begins the
+        next batch before it finishes the last one, so that they never wait for it. The photos' pixels stay
+        until the batch is finished.
+        """
+        return photos
+
+    def finish(self, begun: Any) -> Sequence[Finding | Failure]:
+        """Wait for what `begin` started, and return what `analyze` would."""
+        return self.analyze(begun)
 
     def close(self) -> None:
         """Free what `load` took."""

@@ -65,6 +65,7 @@ class DecodeSettings:
     max_megapixels: Annotated[float, Meta(gt=0)] = 300.0
     max_file_mb: Positive = 1024
     memory_mb: Annotated[int, Meta(ge=256)] = 3072
+    cpu_s: Annotated[float, Meta(ge=1)] = 60.0
     timeout_s: Annotated[float, Meta(ge=1)] = 120.0
 
 
@@ -75,18 +76,20 @@ class PipelineSettings:
     workers: Unsigned = 0
     pixel_memory_mb: Annotated[int, Meta(ge=16)] = 256
     recycle_after: Positive = 2000
-    commit_photos: Positive = 64
-    commit_interval_s: Annotated[float, Meta(gt=0)] = 1.0
+    commit_photos: Positive = 128
+    commit_interval_s: Annotated[float, Meta(gt=0)] = 5.0
     nice: Annotated[int, Meta(ge=0, le=19)] = 5
 
 
 @dataclass(frozen=True, slots=True)
 class LaneSettings:
-    """Where model analyzers run: `auto`, or `cpu`, `cuda:0`, ..."""
+    """Where model analyzers run: `auto`, or `cpu`, `cuda:0`, ... `memory_mb`: what each of these devices gives; 0
+    takes a share of what is free."""
 
     devices: Annotated[tuple[Annotated[str, Meta(pattern=r"^(auto|cpu|cuda:\d+)$")], ...], Meta(min_length=1)] = (
         "auto",
     )
+    memory_mb: Unsigned = 0
     batch_wait_s: Seconds = 0.25
     timeout_s: Annotated[float, Meta(ge=1)] = 300.0
 

@@ -10,11 +10,26 @@ import enum
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, SupportsIndex, TypeAlias, overload
 
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
+
+
+class ByteRange(Protocol):
+    """A file's bytes, which may be read only as they are asked for: what `bytes` can, as far as it is needed."""
+
+    def __len__(self) -> int: ...
+
+    @overload
+    def __getitem__(self, part: SupportsIndex, /) -> int: ...
+
+    @overload
+    def __getitem__(self, part: slice, /) -> bytes: ...
+
+    def startswith(self, prefix: bytes | tuple[bytes, ...], start: int = 0, /) -> bool: ...
+
 
 FactValue: TypeAlias = bool | int | float | str | list[Any] | dict[str, Any] | None
 """What a fact may hold: JSON. A filterable fact (declared in `Analyzer.facts`) is a scalar."""
@@ -137,7 +152,8 @@ class PhotoInput:
 
     `pixels`: (height, width, 3) uint8 sRGB, upright, longest edge exactly min(needs.edge, original);
     None where the analyzer's edge is 0. Read-only: analyzers of one size share the array.
-    `data`: the whole file, for analyzers that run inline and need its metadata; empty in a lane.
+    `file`: its bytes, for analyzers that run inline and need its metadata; empty in a lane. A slice of it reads no
+    more of a large RAW than that part; `data` is all of it.
     `width`, `height`: of the full upright photo, in pixels; 0 where no pixel was decoded and the header
     does not tell.
     `findings`: of the analyzers named in `after`, by analyzer name.
@@ -149,9 +165,14 @@ class PhotoInput:
     width: int
     height: int
     pixels: npt.NDArray[np.uint8] | None = None
-    data: bytes = b""
+    file: ByteRange = b""
     sidecars: tuple[Sidecar, ...] = ()
     findings: Mapping[str, Finding] = field(default_factory=dict)
+
+    @property
+    def data(self) -> bytes:
+        """The whole file. Asking for it reads a RAW that would else be read in part."""
+        return self.file if isinstance(self.file, bytes) else self.file[:]
 
     @property
     def image(self) -> npt.NDArray[np.uint8]:
@@ -200,17 +221,34 @@ class FileStat:
         return cls(status.st_size, status.st_mtime_ns, _signed(status.st_dev), _signed(status.st_ino))
 
 
+_LARGEST = (1 << 63) - 1
+
+
 def _signed(number: int) -> int:
-    return number - (1 << 64) if number >= 1 << 63 else number
+    return number - (1 << 64) if number > _LARGEST else number
 
 
-@dataclass(frozen=True, slots=True)
-class SeenFile:
-    """A file as a scan or an event saw it: `folder` relative to its root (b"" is the root itself)."""
+class SeenFile(NamedTuple):
+    """A file as a scan or an event saw it: `folder` relative to its root (b"" is the root itself), the rest as in
+    `FileStat`.
+
+    A flat tuple, for a scan makes one of each file, and compares them with the rows of the store as they are.
+    """
 
     folder: bytes
     name: bytes
-    stat: FileStat
+    size_bytes: int
+    mtime_ns: int
+    device: int
+    inode: int
+
+    @classmethod
+    def of(cls, folder: bytes, name: bytes, status: os.stat_result) -> SeenFile:
+        """The file `name` of `folder`, whose status is `status`."""
+        device, inode = status.st_dev, status.st_ino
+        if device > _LARGEST or inode > _LARGEST:
+            device, inode = _signed(device), _signed(inode)
+        return cls(folder, name, status.st_size, status.st_mtime_ns, device, inode)
 
 
 @dataclass(frozen=True, slots=True)
@@ -258,7 +296,11 @@ class OwedJob:
 
 @dataclass(frozen=True, slots=True)
 class OwedPhoto:
-    """A photo with all the jobs it owes."""
+    """A photo with all the jobs it owes.
+
+    `format`, `width`, `height`: as its last decode found them; "" and 0 before that. `has_preview`: its cached
+    preview was made of the file as it is now.
+    """
 
     photo_id: int
     revision: int
@@ -266,6 +308,10 @@ class OwedPhoto:
     stat: FileStat
     sidecars: tuple[bytes, ...]  # names, in the photo's own folder
     jobs: tuple[OwedJob, ...]
+    format: str = ""
+    width: int = 0
+    height: int = 0
+    has_preview: bool = False
 
 
 @dataclass(frozen=True, slots=True)

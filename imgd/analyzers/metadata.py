@@ -69,10 +69,10 @@ class Metadata(Analyzer[MetadataSettings]):
         return findings
 
     def _read(self, photo: PhotoInput) -> PhotoMetadata | None:
-        if not photo.data and not photo.sidecars:
+        if not photo.file and not photo.sidecars:
             return None
         sidecars = [(sidecar.name, sidecar.data) for sidecar in photo.sidecars]
-        return read_photo(photo.data, os.path.basename(photo.path), sidecars)
+        return read_photo(photo.file, os.path.basename(photo.path), sidecars)
 
     def _lacks_place(self, metadata: PhotoMetadata) -> bool:
         """Whether a place is to be looked up: there are coordinates, and nobody wrote the city down."""

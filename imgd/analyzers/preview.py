@@ -44,6 +44,7 @@ class Preview(Analyzer[PreviewSettings]):
     version = "1"
     needs = Needs(edge=512)
     settings_type = PreviewSettings
+    needs_original = True
     wants_cache_dir = True
 
     def analyze(self, photos: Sequence[PhotoInput]) -> Sequence[Finding | Failure]:

@@ -1,9 +1,12 @@
 """From a photo's path to upright sRGB pixels: one open, one read, one decode at the smallest size that serves."""
 
 from imgd.decode.ladder import decode, report
-from imgd.decode.limits import DecodeLimits, confine
+from imgd.decode.limits import DecodeLimits, allow_cpu, confine
 from imgd.decode.pyramid import exact_size, pyramid
 from imgd.decode.registry import FormatRegistry
-from imgd.decode.source import Source
+from imgd.decode.source import LateFile, Source
 
-__all__ = ["DecodeLimits", "FormatRegistry", "Source", "confine", "decode", "exact_size", "pyramid", "report"]
+__all__ = [
+    "DecodeLimits", "FormatRegistry", "LateFile", "Source",
+    "allow_cpu", "confine", "decode", "exact_size", "pyramid", "report",
+]  # fmt: skip

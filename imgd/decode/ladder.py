@@ -14,6 +14,7 @@ import numpy as np
 
 from imgd.decode.faults import plain_errors
 from imgd.decode.limits import DecodeLimits
+from imgd.decode.ranges import RangedFormat
 from imgd.decode.registry import FormatRegistry
 from imgd.decode.source import Source
 from imgd.decode.stderr import native_stderr
@@ -32,11 +33,14 @@ def decode(source: Source, edge_px: int, limits: DecodeLimits, registry: FormatR
         BrokenImageError: nothing of it can be decoded; the detail says why.
         LimitError: it would take more pixels or memory than `limits` allow.
     """
-    if not source.data:
+    if not source.content:
         raise BrokenImageError("the file is empty")
-    image_format = (registry or FormatRegistry()).identify(source.data, source.name)
-    with native_stderr(), plain_errors(source.data, image_format.name):
-        picture = image_format.decode(source.data, edge_px, limits.max_pixels)
+    image_format = (registry or FormatRegistry()).identify(source.content, source.name)
+    with native_stderr(), plain_errors(source.content, image_format.name):
+        if isinstance(image_format, RangedFormat):
+            picture = image_format.decode(source.content, edge_px, limits.max_pixels)
+        else:
+            picture = image_format.decode(source.data, edge_px, limits.max_pixels)
     if problem := _picture_problem(picture, edge_px):
         raise BrokenImageError(f"the image format {image_format.name} returned {problem}")
     return dataclasses.replace(picture, format=image_format.name)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import ctypes
+import math
 import os
 import resource
+import time
 from dataclasses import dataclass
 from typing import Self
 
@@ -21,6 +23,7 @@ class DecodeLimits:
     max_pixels: int
     max_file_bytes: int
     memory_bytes: int
+    cpu_s: float
     timeout_s: float
 
     @classmethod
@@ -29,6 +32,7 @@ class DecodeLimits:
             max_pixels=int(settings.max_megapixels * 1_000_000),
             max_file_bytes=settings.max_file_mb * 1_000_000,
             memory_bytes=settings.memory_mb * 1_000_000,
+            cpu_s=settings.cpu_s,
             timeout_s=settings.timeout_s,
         )
 
@@ -49,6 +53,13 @@ def confine(limits: DecodeLimits) -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     keep_freed_memory()
+
+
+def allow_cpu(seconds: float) -> None:
+    """Let this process use `seconds` of CPU time more from now on; then the kernel ends it by SIGXCPU."""
+    _, hard = resource.getrlimit(resource.RLIMIT_CPU)
+    bound = math.ceil(time.process_time() + seconds)
+    resource.setrlimit(resource.RLIMIT_CPU, (bound if hard == resource.RLIM_INFINITY else min(bound, hard), hard))
 
 
 def keep_freed_memory() -> None:

@@ -1,33 +1,41 @@
-"""RAW files, through LibRaw: the embedded preview where it serves, else half the sensor, else all of it."""
+"""RAW files: the embedded preview where it serves, else through LibRaw half the sensor, else all of it.
+
+Where a preview serves, only it and the directories are read, if the file has directories (TIFF). LibRaw reads
+all that it is given.
+"""
 
 from __future__ import annotations
 
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from imgd.analyzer import ImageFormat
+from imgd.decode import raw_previews, tiff
 from imgd.decode.faults import out_of_memory, truncated
 from imgd.decode.formats import Jpeg
 from imgd.decode.limits import check_pixels
 from imgd.decode.orientation import upright, upright_size
 from imgd.decode.pyramid import exact_size, resize
+from imgd.decode.ranges import RangedFormat
 from imgd.decode.raw_marks import EXTENSIONS, is_raw
 from imgd.decode.stderr import native_stderr
 from imgd.decode.structure import expected_size
-from imgd.domain import Picture
+from imgd.domain import ByteRange, Picture
 from imgd.errors import BrokenImageError, UnsupportedFormatError
 
 # LibRaw's flip -> EXIF orientation
 _TURNS = {0: 1, 3: 3, 5: 8, 6: 6}
 _TOLERANCE = 0.02
 
+Size = tuple[int, int]
+Pixels = npt.NDArray[np.uint8]
 
-class RawFormat(ImageFormat):
+
+class RawFormat(RangedFormat):
     """Every camera's RAW format that LibRaw reads."""
 
     name = "raw"
@@ -36,17 +44,50 @@ class RawFormat(ImageFormat):
     def __init__(self) -> None:
         self._jpeg = Jpeg()
 
-    def matches(self, data: bytes, name: str) -> bool:
+    def matches(self, data: ByteRange, name: str) -> bool:
         return is_raw(data, name)
 
-    def decode(self, data: bytes, edge_px: int, max_pixels: int) -> Picture:
+    def decode(self, data: ByteRange, edge_px: int, max_pixels: int) -> Picture:
+        found = list(tiff.directories(data))
+        expected = tiff.end_of(found) if found else expected_size(data)
+        damage = truncated(len(data), expected) if expected > len(data) else ""
+        declared = raw_previews.declared_size(data, found)
+        if declared is not None:
+            picture = self._by_ranges(data, found, declared, edge_px, max_pixels, damage)
+            if picture is not None:
+                return picture
+        return self._by_libraw(data[:], declared, edge_px, max_pixels, damage)
+
+    def _by_ranges(
+        self,
+        data: ByteRange,
+        found: list[tiff.Directory],
+        declared: Size,
+        edge_px: int,
+        max_pixels: int,
+        damage: str,
+    ) -> Picture | None:
+        """The photo by its directories and a preview; None where no preview serves."""
+        turn = raw_previews.orientation(found)
+        width, height = upright_size(declared, turn)
+        check_pixels(width, height, max_pixels)
+        if edge_px == 0:
+            return Picture(None, width, height, "metadata", damage)
+        needed = exact_size(width, height, edge_px)
+        jpegs = (data[place : place + size] for place, size in raw_previews.previews(data, found))
+        pixels = self._serving(jpegs, (width, height), needed, turn, max_pixels)
+        if pixels is None:
+            return None
+        return Picture(_fitted(pixels, needed), width, height, "preview", damage)
+
+    def _by_libraw(
+        self, data: bytes, declared: Size | None, edge_px: int, max_pixels: int, damage: str
+    ) -> Picture:
         import rawpy
 
-        expected = expected_size(data)
-        damage = truncated(len(data), expected) if expected > len(data) else ""
         try:
             with native_stderr() as heard, rawpy.imread(io.BytesIO(data)) as raw:
-                return self._climb(raw, edge_px, max_pixels, damage, heard)
+                return self._climb(raw, declared, edge_px, max_pixels, damage, heard)
         except rawpy.LibRawUnsufficientMemoryError as error:
             raise out_of_memory() from error
         except rawpy.LibRawFileUnsupportedError as error:
@@ -58,54 +99,74 @@ class RawFormat(ImageFormat):
         except rawpy.LibRawError as error:
             raise BrokenImageError(damage or "damaged raw file: its image data is cut or garbled") from error
 
-    def _climb(self, raw: Any, edge_px: int, max_pixels: int, damage: str, heard: Callable[[], str]) -> Picture:
+    def _climb(
+        self,
+        raw: Any,
+        declared: Size | None,
+        edge_px: int,
+        max_pixels: int,
+        damage: str,
+        heard: Callable[[], str],
+    ) -> Picture:
         turn = _TURNS.get(raw.sizes.flip, 1)
-        width, height = upright_size(_square_pixels(raw.sizes), turn)
+        stored = _square_pixels(raw.sizes)
+        if declared is not None and _serves(stored, declared, declared):
+            stored = declared  # LibRaw keeps the edges of the sensor that the camera cuts off
+        width, height = upright_size(stored, turn)
         if width <= 0 or height <= 0:
             raise BrokenImageError(damage or "damaged raw file: it has no picture")
         check_pixels(width, height, max_pixels)
         if edge_px == 0:
             return Picture(None, width, height, "metadata", damage)
         needed = exact_size(width, height, edge_px)
-        pixels = self._preview(raw, (width, height), needed, turn, max_pixels)
+        pixels = self._thumbnail(raw, (width, height), needed, turn, max_pixels)
         route = "preview"
         if pixels is None:
             half = min(width // 2 - needed[0], height // 2 - needed[1]) >= 0
             route = "half" if half else "full"
             pixels = _develop(raw, half)
             damage = _judge(heard(), pixels, damage)
-        return Picture(np.asarray(resize(Image.fromarray(pixels), needed)), width, height, route, damage)
+        return Picture(_fitted(pixels, needed), width, height, route, damage)
 
-    def _preview(
-        self, raw: Any, size: tuple[int, int], needed: tuple[int, int], turn: int, max_pixels: int
-    ) -> npt.NDArray[np.uint8] | None:
-        """The upright embedded preview, or None where there is none, or it is too small, cut or misshapen."""
+    def _thumbnail(self, raw: Any, size: Size, needed: Size, turn: int, max_pixels: int) -> Pixels | None:
+        """The upright preview that LibRaw finds, or None where there is none that serves."""
         import rawpy
 
         try:
             thumb = raw.extract_thumb()
         except rawpy.LibRawError:
             return None
-        if thumb.format == rawpy.ThumbFormat.BITMAP:
-            image = upright(Image.fromarray(thumb.data), turn)
-            serves = _serves(image.size, size, needed)
-            return np.asarray(image) if serves else None
-        try:
-            header = self._jpeg.decode_turned(thumb.data, 0, max_pixels, 1)
-            stored = (header.width, header.height)
-            own = self._jpeg.orientation_of(thumb.data)
-            # A preview's own orientation comes before the RAW's; one that is upright already needs neither.
-            turns = [own] if own > 1 else [turn, 1]
-            fitting = [each for each in turns if _serves(upright_size(stored, each), size, needed)]
-            if not fitting:
-                return None
-            picture = self._jpeg.decode_turned(thumb.data, max(needed), max_pixels, fitting[0])
-        except Exception:  # noqa: BLE001  a broken preview is no reason to fail: the sensor's data is still there
-            return None
-        return None if picture.damage else picture.pixels
+        if thumb.format != rawpy.ThumbFormat.BITMAP:
+            return self._serving([thumb.data], size, needed, turn, max_pixels)
+        image = upright(Image.fromarray(thumb.data), turn)
+        return np.asarray(image) if _serves(image.size, size, needed) else None
+
+    def _serving(
+        self, jpegs: Iterable[bytes], size: Size, needed: Size, turn: int, max_pixels: int
+    ) -> Pixels | None:
+        """The first of `jpegs` that serves, upright; none that is too small, cut, damaged or misshapen does."""
+        for jpeg in jpegs:
+            try:
+                header = self._jpeg.decode_turned(jpeg, 0, max_pixels, 1)
+                stored = (header.width, header.height)
+                own = self._jpeg.orientation_of(jpeg)
+                # A preview's own orientation comes before the RAW's; one that is upright already needs neither.
+                turns = [own] if own > 1 else [turn, 1]
+                fitting = [each for each in turns if _serves(upright_size(stored, each), size, needed)]
+                if fitting:
+                    picture = self._jpeg.decode_turned(jpeg, max(needed), max_pixels, fitting[0])
+                    if not picture.damage:
+                        return picture.pixels
+            except Exception:  # noqa: BLE001  a broken preview is no reason to fail: the sensor's data is still there
+                continue
+        return None
 
 
-def _judge(complaint: str, pixels: npt.NDArray[np.uint8], damage: str) -> str:
+def _fitted(pixels: Pixels, size: Size) -> Pixels:
+    return np.asarray(resize(Image.fromarray(pixels), size))
+
+
+def _judge(complaint: str, pixels: Pixels, damage: str) -> str:
     """The damage to `pixels`, as LibRaw developed them, by its `complaint` and by how they look.
 
     Raises:
@@ -120,14 +181,14 @@ def _judge(complaint: str, pixels: npt.NDArray[np.uint8], damage: str) -> str:
     return damage
 
 
-def _square_pixels(sizes: Any) -> tuple[int, int]:
+def _square_pixels(sizes: Any) -> Size:
     """The sensor's (width, height) once LibRaw has made its pixels square, as some of Nikon's are not."""
     if sizes.pixel_aspect < 1:
         return sizes.width, round(sizes.height / sizes.pixel_aspect)
     return round(sizes.width * sizes.pixel_aspect), sizes.height
 
 
-def _serves(preview: tuple[int, int], full: tuple[int, int], needed: tuple[int, int]) -> bool:
+def _serves(preview: Size, full: Size, needed: Size) -> bool:
     """Whether a preview is large enough and, within 2 %, of the RAW's own proportions."""
     across, down = preview[0] * full[1], preview[1] * full[0]
     return (
@@ -137,11 +198,11 @@ def _serves(preview: tuple[int, int], full: tuple[int, int], needed: tuple[int, 
     )
 
 
-def _develop(raw: Any, half: bool) -> npt.NDArray[np.uint8]:
+def _develop(raw: Any, half: bool) -> Pixels:
     """Demosaiced, upright, with the camera's white balance, as 8-bit sRGB."""
     import rawpy
 
-    pixels: npt.NDArray[np.uint8] = raw.postprocess(
+    pixels: Pixels = raw.postprocess(
         half_size=half, use_camera_wb=True, output_bps=8, output_color=rawpy.ColorSpace.sRGB
     )
     return pixels

@@ -6,6 +6,7 @@ import os
 
 from imgd.decode import tiff
 from imgd.decode.foreign import foreign_kind
+from imgd.domain import ByteRange
 
 EXTENSIONS = (
     ".3fr", ".arw", ".cr2", ".cr3", ".crw", ".dcr", ".dng", ".erf", ".fff", ".gpr", ".iiq", ".k25", ".kdc", ".mef",
@@ -17,22 +18,22 @@ _MAGICS = (
 )  # fmt: skip
 _CR2, _PHASE_ONE = b"CR\x02", (b"IIII", b"MMMM")
 _DNG_VERSION, _MAKE, _COMPRESSION, _PHOTOMETRIC = 50706, 271, 259, 262
-_SENSOR_PHOTOMETRICS = (32803, 34892)  # colour filter array, linear raw (DNG specification 1.7, chapter 4)
+SENSOR_PHOTOMETRICS = (32803, 34892)  # colour filter array, linear raw (DNG specification 1.7, chapter 4)
 # Sony, packed, Samsung, Kodak, Nikon, Pentax: compressions that only RAW files use
 _SENSOR_COMPRESSIONS = (32767, 32769, 32770, 65000, 34713, 65535)
 
 
-def is_raw(data: bytes, name: str) -> bool:
+def is_raw(data: ByteRange, name: str) -> bool:
     """Whether `data` is a RAW file: by its marks, or by its extension where it is nothing else that is known (some
     RAW files are bare sensor data, which LibRaw knows by their size)."""
     if any(data.startswith(magic, offset) for offset, magic in _MAGICS):
         return True
     if tiff.is_tiff_like(data):
         return is_raw_tiff(data, name)
-    return _suffix(name) in EXTENSIONS and foreign_kind(data) is None
+    return _suffix(name) in EXTENSIONS and foreign_kind(data[:]) is None
 
 
-def is_raw_tiff(data: bytes, name: str) -> bool:
+def is_raw_tiff(data: ByteRange, name: str) -> bool:
     """Whether a file with a TIFF header is a camera's RAW: by its maker's mark, by a DNG version, by sensor data
     in any of its directories; its extension counts only where it also names a camera maker."""
     if data[8:11] == _CR2 or data[8:12] in _PHASE_ONE:
@@ -41,7 +42,7 @@ def is_raw_tiff(data: bytes, name: str) -> bool:
     for directory in tiff.directories(data):
         if (
             _DNG_VERSION in directory.tags
-            or directory.number(_PHOTOMETRIC) in _SENSOR_PHOTOMETRICS
+            or directory.number(_PHOTOMETRIC) in SENSOR_PHOTOMETRICS
             or directory.number(_COMPRESSION) in _SENSOR_COMPRESSIONS
         ):
             return True

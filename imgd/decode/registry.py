@@ -8,12 +8,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from imgd.analyzer import ImageFormat
 from imgd.decode.foreign import foreign_kind
 from imgd.decode.formats import PILLOW_FORMATS
+from imgd.decode.pillow import PillowFormat
 from imgd.decode.raw import RawFormat
+from imgd.domain import ByteRange
 from imgd.errors import UnsupportedFormatError
 
 log = logging.getLogger(__name__)
 
-BUILT_IN: tuple[type[ImageFormat], ...] = (*PILLOW_FORMATS, RawFormat)
+BUILT_IN: tuple[type[PillowFormat | RawFormat], ...] = (*PILLOW_FORMATS, RawFormat)
 """In the order in which they are asked; RAW last, for it also answers for names that nothing else knows."""
 
 
@@ -24,19 +26,25 @@ class FormatRegistry:
     """
 
     def __init__(self, extra: Sequence[type[ImageFormat]] = ()) -> None:
-        self._formats = (*_made(reversed(extra)), *(each() for each in BUILT_IN))
+        self._extra = tuple(_made(reversed(extra)))
+        self._built_in = tuple(each() for each in BUILT_IN)
         self._told: set[ImageFormat] = set()
 
-    def identify(self, data: bytes, name: str) -> ImageFormat:
+    def identify(self, data: ByteRange, name: str) -> ImageFormat:
         """The format of the file with the content `data`; `name` settles what the content leaves open.
+
+        Formats of plugins are given all of it, imgd's own read what they look at.
 
         Raises:
             UnsupportedFormatError: no format matches; the detail names what the file is.
         """
-        for image_format in self._formats:
-            if self._matches(image_format, data, name):
+        for image_format in self._extra:
+            if self._matches(image_format, data[:], name):
                 return image_format
-        kind = foreign_kind(data)
+        for built_in in self._built_in:
+            if built_in.matches(data, name):
+                return built_in
+        kind = foreign_kind(data[:])
         raise UnsupportedFormatError(f"this is {kind}" if kind else "its content is of no known type")
 
     def _matches(self, image_format: ImageFormat, data: bytes, name: str) -> bool:
@@ -53,7 +61,7 @@ class FormatRegistry:
 
     def extensions(self) -> frozenset[str]:
         """What a file's name must end with (lower case, with the dot) for it to count as a photo."""
-        return frozenset(ending for each in self._formats for ending in each.extensions)
+        return frozenset(ending for each in (*self._extra, *self._built_in) for ending in each.extensions)
 
 
 def _made(formats: Iterable[type[ImageFormat]]) -> Iterator[ImageFormat]:

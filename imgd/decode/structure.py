@@ -6,12 +6,13 @@ import struct
 from collections.abc import Callable
 
 from imgd.decode import tiff
+from imgd.domain import ByteRange
 
 _ISO_BOXES = (b"ftyp", b"jP  ", b"JXL ")
 _MAX_BOXES = 10_000
 
 
-def expected_size(data: bytes) -> int:
+def expected_size(data: ByteRange) -> int:
     """The bytes that the structure of `data` asks for, 0 where it tells nothing. A size larger than the file's
     means that the file was cut; any other says little, since most formats allow what follows the picture."""
     for is_of_kind, measure in _MEASURES:
@@ -23,17 +24,17 @@ def expected_size(data: bytes) -> int:
     return 0
 
 
-def _riff(data: bytes) -> int:
+def _riff(data: ByteRange) -> int:
     return int.from_bytes(data[4:8], "little") + 8
 
 
-def _raf(data: bytes) -> int:
+def _raf(data: ByteRange) -> int:
     """The ends of the preview and of the sensor's data, from the directory of a Fujifilm RAF."""
-    preview, preview_size, _, _, sensor, sensor_size = struct.unpack_from(">6I", data, 84)
+    preview, preview_size, _, _, sensor, sensor_size = struct.unpack(">6I", data[84:108])
     return int(max(preview + preview_size, sensor + sensor_size))
 
 
-def _iso_boxes(data: bytes) -> int:
+def _iso_boxes(data: ByteRange) -> int:
     """The end of the last top-level box (ISO/IEC 14496-12, section 4.2)."""
     offset = 0
     for _ in range(_MAX_BOXES):
@@ -50,7 +51,7 @@ def _iso_boxes(data: bytes) -> int:
     return offset
 
 
-def _png_chunks(data: bytes) -> int:
+def _png_chunks(data: ByteRange) -> int:
     """The end of the IEND chunk, or of the chunk that the file breaks off in."""
     offset = 8
     while offset + 8 <= len(data):
@@ -63,13 +64,13 @@ def _png_chunks(data: bytes) -> int:
     return offset
 
 
-def _bmp(data: bytes) -> int:
+def _bmp(data: ByteRange) -> int:
     """The file size of the header, where it is no less than the place of the pixels that it names."""
-    size, _, pixels = struct.unpack_from("<III", data, 2)
+    size, _, pixels = struct.unpack("<III", data[2:14])
     return int(size) if size >= pixels else 0
 
 
-_MEASURES: tuple[tuple[Callable[[bytes], bool], Callable[[bytes], int]], ...] = (
+_MEASURES: tuple[tuple[Callable[[ByteRange], bool], Callable[[ByteRange], int]], ...] = (
     (tiff.is_tiff_like, tiff.last_byte),
     (lambda data: data[:4] == b"RIFF", _riff),
     (lambda data: data[4:8] in _ISO_BOXES, _iso_boxes),

@@ -6,6 +6,7 @@ import enum
 import zlib
 from dataclasses import dataclass, field
 
+from imgd.domain import ByteRange
 from imgd.metadata.record import Record
 
 MAX_XMP_BYTES = 2 * 1024 * 1024
@@ -26,7 +27,7 @@ class Part(enum.Enum):
 class ExifBlock:
     """A TIFF structure at [start, end) of `data`, which may be the whole file."""
 
-    data: bytes
+    data: ByteRange
     start: int
     end: int
     part: Part = Part.IMAGE
@@ -50,7 +51,7 @@ class Blocks:
         if problem not in self.problems and len(self.problems) < MAX_PROBLEMS:
             self.problems.append(problem)
 
-    def add_exif(self, data: bytes, start: int, end: int, part: Part = Part.IMAGE) -> None:
+    def add_exif(self, data: ByteRange, start: int, end: int, part: Part = Part.IMAGE) -> None:
         """A TIFF structure, with or without the `Exif\\0\\0` that JPEG puts before it."""
         if data[start : start + 4] == b"Exif":
             start += 6

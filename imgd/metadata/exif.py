@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from imgd.domain import ByteRange
 from imgd.metadata import dates, maker
 from imgd.metadata.dates import Moment
 from imgd.metadata.record import Position, Record
@@ -32,7 +33,7 @@ class Directories:
     canon: Directory | None = None
 
 
-def read(data: bytes, start: int, end: int, problems: list[str]) -> Record:
+def read(data: ByteRange, start: int, end: int, problems: list[str]) -> Record:
     """The Record of the EXIF structure whose TIFF header is at `start` of `data`."""
     tiff = open_tiff(data, start, end, problems)
     image = tiff.first_directory() if tiff else None

@@ -206,7 +206,7 @@ def _reconyx(tiff: Tiff, position: int, size_bytes: int) -> MakerFacts:
     """Hyperfire trail cameras: little-endian 16-bit words, of which 11 to 16 are second up to year."""
     if size_bytes < 34 or position + 34 > tiff.end:
         return NOTHING
-    second, minute, hour, month, day, year = struct.unpack_from("<6H", tiff.data, position + 22)
+    second, minute, hour, month, day, year = struct.unpack("<6H", tiff.data[position + 22 : position + 34])
     return MakerFacts(taken=dates.from_parts(year, month, day, hour, minute, second))
 
 
@@ -215,7 +215,7 @@ def _kodak(tiff: Tiff, position: int, size_bytes: int) -> MakerFacts:
     data = tiff.data
     if size_bytes < 62 or position + 62 > tiff.end or data[position + 12 : position + 13] != b"\x07":
         return NOTHING
-    exposure, aperture = struct.unpack_from(">IH", data, position + 0x38)
+    exposure, aperture = struct.unpack(">IH", data[position + 0x38 : position + 0x3E])
     return MakerFacts(
         shutter_s=exposure / 1e5 if 0 < exposure < 10**8 else None,
         aperture=aperture / 100 if 0 < aperture < 10_000 else None,

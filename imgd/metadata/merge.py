@@ -25,6 +25,7 @@ from dataclasses import dataclass, field
 from functools import reduce
 from typing import Any
 
+from imgd.domain import ByteRange
 from imgd.metadata import dates, exif, iptc, xmp
 from imgd.metadata.blocks import Blocks, ExifBlock, Part
 from imgd.metadata.dates import Moment
@@ -69,7 +70,7 @@ class PhotoMetadata:
     sources: tuple[Source, ...] = ()
 
 
-def read_photo(data: bytes, file_name: str = "", sidecars: Sequence[tuple[str, bytes]] = ()) -> PhotoMetadata:
+def read_photo(data: ByteRange, file_name: str = "", sidecars: Sequence[tuple[str, bytes]] = ()) -> PhotoMetadata:
     """What the photo file `data` and its sidecars, (name, bytes) each, say. Never raises on bad bytes."""
     blocks = locate(data)
     sources = embedded_sources(blocks)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import struct
 
+from imgd.domain import ByteRange
 from imgd.metadata import dates, jpeg, maker
 from imgd.metadata.blocks import Blocks
 from imgd.metadata.record import Record
@@ -12,9 +13,11 @@ from imgd.metadata.tiff import decode_text, open_tiff
 
 _XMP, _IPTC, _PHOTOSHOP, _RW2_JPEG = 0x02BC, 0x83BB, 0x8649, 0x002E
 _MAX_PROPERTIES = 500
+_MAX_JPEG_HEAD_BYTES = 1024 * 1024
+"""More than the header segments of an embedded JPEG take."""
 
 
-def locate_tiff(data: bytes, blocks: Blocks) -> None:
+def locate_tiff(data: ByteRange, blocks: Blocks) -> None:
     """TIFF, DNG, CR2, NEF, ARW, ORF, RW2, PEF, ...: the file is the EXIF structure, and XMP and IPTC are tags."""
     blocks.add_exif(data, 0, len(data))
     tiff = open_tiff(data, 0, len(data), [])
@@ -31,20 +34,21 @@ def locate_tiff(data: bytes, blocks: Blocks) -> None:
         blocks.records.append(Record(lens=lens))
     embedded = image.entries.get(_RW2_JPEG)
     if embedded is not None and data[embedded.position : embedded.position + 2] == b"\xff\xd8":
-        _embedded_jpeg(data, embedded.position, embedded.position + embedded.size_bytes, blocks)
+        size = min(embedded.size_bytes, _MAX_JPEG_HEAD_BYTES)
+        _embedded_jpeg(data[embedded.position : embedded.position + size], 0, size, blocks)
 
 
-def _phase_one_lens(data: bytes) -> str | None:
+def _phase_one_lens(data: ByteRange) -> str | None:
     """IIQ: a directory of its own, of 16-byte entries, relative to byte 8; 0x0412 names the lens."""
     order = "<" if data[8:12] == b"IIII" else ">"
     if len(data) < 24:
         return None
-    table = 8 + struct.unpack_from(order + "I", data, 16)[0]
+    table = 8 + struct.unpack(order + "I", data[16:20])[0]
     if table + 8 > len(data):
         return None
-    (count,) = struct.unpack_from(order + "I", data, table)
+    (count,) = struct.unpack(order + "I", data[table : table + 4])
     for at in range(table + 8, min(table + 8 + 16 * min(count, _MAX_PROPERTIES), len(data) - 15), 16):
-        tag, _form, size, offset = struct.unpack_from(order + "4I", data, at)
+        tag, _form, size, offset = struct.unpack(order + "4I", data[at : at + 16])
         if tag == 0x0412 and 4 < size <= 256:
             return decode_text(data[8 + offset : 8 + offset + size].split(b"\0")[0]) or None
     return None

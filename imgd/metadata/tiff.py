@@ -12,6 +12,9 @@ import math
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
+
+from imgd.domain import ByteRange
 
 MAX_ENTRIES = 2_000
 MAX_DIRECTORIES = 48
@@ -80,7 +83,7 @@ class Tiff:
     """
 
     def __init__(
-        self, data: bytes, base: int, end: int, order: str, problems: list[str], *, big: bool = False
+        self, data: ByteRange, base: int, end: int, order: str, problems: list[str], *, big: bool = False
     ) -> None:
         self.data = data
         self.base = base
@@ -146,7 +149,12 @@ class Tiff:
     def _integer(self, position: int, code: str) -> int:
         if position < 0 or position + struct.calcsize("=" + code) > self.end:
             return 0
-        return int(struct.unpack_from(self.order + code, self.data, position)[0])
+        return int(self.unpack(code, position)[0])
+
+    def unpack(self, pattern: str, position: int) -> tuple[Any, ...]:
+        """The values at `position` of the data, in the structure's byte order; the caller has seen to its bounds."""
+        pattern = self.order + pattern
+        return struct.unpack(pattern, self.data[position : position + struct.calcsize(pattern)])
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,12 +185,10 @@ class Directory:
         entry = self.entries.get(tag)
         if entry is None or entry.count > MAX_NUMBERS:
             return ()
-        order, data = self.tiff.order, self.tiff.data
         if code := _CODES.get(entry.kind):
-            values = struct.unpack_from(f"{order}{entry.count}{code}", data, entry.position)
-            return tuple(float(value) for value in values)
+            return tuple(float(value) for value in self.tiff.unpack(f"{entry.count}{code}", entry.position))
         if code := _RATIONALS.get(entry.kind):
-            flat = struct.unpack_from(f"{order}{2 * entry.count}{code}", data, entry.position)
+            flat = self.tiff.unpack(f"{2 * entry.count}{code}", entry.position)
             return tuple(
                 top / bottom if bottom else math.nan for top, bottom in zip(flat[::2], flat[1::2], strict=True)
             )
@@ -211,13 +217,13 @@ class Directory:
         return self.tiff.directory(self.next_offset, name) if self.next_offset else None
 
 
-def open_tiff(data: bytes, start: int, end: int, problems: list[str]) -> Tiff | None:
+def open_tiff(data: ByteRange, start: int, end: int, problems: list[str]) -> Tiff | None:
     """The TIFF structure whose header is at `start`, or None (with a problem noted) where there is none."""
     order = {b"II": "<", b"MM": ">"}.get(data[start : start + 2])
     if order is None or start + 8 > min(end, len(data)):
         problems.append("EXIF block has no TIFF header")
         return None
-    magic = struct.unpack_from(order + "H", data, start + 2)[0]
+    magic = struct.unpack(order + "H", data[start + 2 : start + 4])[0]
     if magic not in _MAGICS:
         problems.append(f"EXIF block has the unknown TIFF magic {magic:#06x}")
         return None

@@ -2,26 +2,32 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Protocol
 
+from imgd.analyzers.preview import preview_path
 from imgd.domain import Decoded, DecodeReport, Outcome, StoredFinding
 from imgd.pipeline.arena import Arena
 from imgd.pipeline.commit import AfterCommit, Committer
 from imgd.pipeline.lanes import Lane
-from imgd.pipeline.messages import AnalyzerOutcome, LaneItem, Level, PhotoResult, PhotoStatus, PhotoTask
+from imgd.pipeline.messages import AnalyzerOutcome, LaneItem, Level, PhotoResult, PhotoStatus, PhotoTask, StandIn
 from imgd.pipeline.plan import ActiveAnalyzer, Plan
-from imgd.pipeline.pool import WorkerPool
+from imgd.pipeline.pool import Guilt, WorkerPool
 from imgd.pipeline.rates import RateMeter
 from imgd.store.database import Database
 from imgd.store.findings import Committed
 
-_MAX_DEATHS = 3
-"""How often workers may die at one photo before it fails: a kill from outside is not the photo's fault."""
+_MAX_DEATHS = 2
+"""How often workers may die at one photo before it fails: what an earlier photo left behind may be to blame."""
+_MAX_KILLS = 5
+"""The same for workers that were killed, perhaps from outside: that is not the photo's fault."""
 _MAX_ATTEMPTS = 8
 """How often a file that cannot be read now is tried, each time after twice the wait, before it fails."""
+_PATIENCE = {Guilt.CERTAIN: 1, Guilt.LIKELY: _MAX_DEATHS, Guilt.UNKNOWN: _MAX_KILLS}
 _FILE_RETRY_S = 5.0
 _ANALYZER_RETRY_S = 60.0
 _LONGEST_RETRY_S = 900.0
@@ -76,7 +82,9 @@ class Flights:
         after_commit: AfterCommit | None,
         commit_photos: int,
         commit_interval_s: float,
+        previews: Path,
     ) -> None:
+        """`previews`: the directory of the cached previews."""
         self.active = {each.id: each for each in active}
         self.ids = {each.name: each.id for each in active}
         self._names = {each.id: each.name for each in active}  # of those that broke meanwhile, too
@@ -92,6 +100,7 @@ class Flights:
             failed=listener.part_failed,
         )
         self._arena = arena
+        self._previews = previews
         self._listener = listener
         self._moved = moved
         self._owed = owed
@@ -152,10 +161,10 @@ class Flights:
         else:
             self._take_outcomes(flight, result, size_bytes)
 
-    def photo_killed(self, task: PhotoTask, doing: str, reason: str, *, certain: bool) -> None:
+    def photo_killed(self, task: PhotoTask, doing: str, reason: str, guilt: Guilt) -> None:
         flight = self._flights[task.photo_id]
         deaths = self._deaths[task.photo_id] = self._deaths.get(task.photo_id, 0) + 1
-        if not certain and deaths < _MAX_DEATHS:
+        if deaths < _PATIENCE[guilt]:
             self._submit(flight)
             return
         del self._deaths[task.photo_id]
@@ -172,6 +181,8 @@ class Flights:
 
     def analyzers_unloadable(self, faults: Mapping[str, str]) -> None:
         for name, reason in faults.items():
+            if any(lane.hosts(name) for lane in self._lanes):
+                continue  # it does not work on one device, but on another
             self._listener.analyzer_broke(name, reason)
             self.active.pop(self.ids.pop(name, -1), None)
 
@@ -205,6 +216,10 @@ class Flights:
     def _submit(self, flight: Flight) -> None:
         assert self._pool is not None
         photo, plan = flight.plan.photo, flight.plan
+        stand_in = None
+        if plan.from_preview:
+            preview = os.fsencode(preview_path(self._previews, photo.photo_id))
+            stand_in = StandIn(preview, photo.format, photo.width, photo.height)
         self._pool.submit(
             PhotoTask(
                 photo.photo_id,
@@ -215,6 +230,7 @@ class Flights:
                 plan.model_edges,
                 flight.slot,
                 flight.findings,
+                stand_in,
             )
         )
 
@@ -233,20 +249,21 @@ class Flights:
         self._land(flight)
 
     def _to_lane(self, flight: Flight, name: str, level: Level) -> None:
-        photo, report = flight.plan.photo, flight.report
-        assert report is not None
+        photo = flight.plan.photo
+        decoded = flight.report or photo  # a preview that stood in says nothing new of the photo
         after = self.active[self.ids[name]].declaration.after
         item = LaneItem(
             photo.photo_id,
             photo.path,
-            report.format,
-            report.width,
-            report.height,
+            decoded.format,
+            decoded.width,
+            decoded.height,
             level,
             {each: flight.findings[each] for each in after if each in flight.findings},
         )
         flight.in_lanes.add(name)
-        min(self._lanes, key=lambda lane: lane.backlog).submit(name, item)
+        hosts = [lane for lane in self._lanes if lane.hosts(name)]
+        min(hosts, key=lambda lane: lane.backlog).submit(name, item)
 
     def _add_outcome(self, flight: Flight, outcome: AnalyzerOutcome, size_bytes: int = 0) -> None:
         photo = flight.plan.photo

@@ -32,6 +32,15 @@ class Ready(Struct, frozen=True, array_like=True, tag=True):
     faults: dict[str, str] = {}
 
 
+class StandIn(Struct, frozen=True, array_like=True):
+    """The cached preview of a photo, which serves in its place; and the photo as its own decode found it."""
+
+    path: bytes
+    format: str
+    width: int
+    height: int
+
+
 class PhotoTask(Struct, frozen=True, array_like=True):
     """One photo for a worker: one open, one decode, the inline analyzers, and pixels for the lanes."""
 
@@ -43,6 +52,7 @@ class PhotoTask(Struct, frozen=True, array_like=True):
     model_edges: tuple[int, ...]  # sizes wanted in shared memory
     slot_offset: int  # where in the arena they go; -1 where none is wanted
     prior: dict[str, StoredFinding] = {}  # findings that analyzers named in `after`
+    stand_in: StandIn | None = None
 
 
 class Level(Struct, frozen=True, array_like=True):
@@ -98,18 +108,37 @@ class LaneItem(Struct, frozen=True, array_like=True):
     prior: dict[str, StoredFinding] = {}
 
 
+class LaneReady(Struct, frozen=True, array_like=True, tag=True):
+    """A lane's first message. `faults`: why an analyzer could not be loaded; `batch_sizes`: the most photos that
+    the lane's memory allows in one batch; both by analyzer name. `room_mb`: what the loaded analyzers leave of
+    that memory, -1 where nobody knows."""
+
+    faults: dict[str, str] = {}
+    batch_sizes: dict[str, int] = {}
+    room_mb: int = -1
+
+
 class LaneBatch(Struct, frozen=True, array_like=True):
-    """Photos for one analyzer of a lane."""
+    """Photos for one analyzer of a lane. Lines in the arena name a batch by its analyzer and number."""
 
     analyzer: str
     items: list[LaneItem]
+    number: int = 0
 
 
 class LaneResult(Struct, frozen=True, array_like=True, tag=True):
-    """A lane's answer to a LaneBatch: one outcome an item, in order."""
+    """A lane's answer to a LaneBatch: one outcome an item, in order. `batch_size`: the most photos that the
+    analyzer can be sent from now on."""
 
     analyzer: str
     outcomes: list[AnalyzerOutcome]
+    batch_size: int
+
+
+class LaneEnd(Struct, frozen=True, array_like=True, tag=True):
+    """A lane's last message: why it cannot go on, in words that follow its name."""
+
+    reason: str
 
 
 class EncodeRequest(Struct, frozen=True, array_like=True):
@@ -150,6 +179,7 @@ class LaneSetup:
     analyzers: tuple[AnalyzerSpec, ...]
     arena_bytes: int
     nice: int
+    memory_mb: int = 0  # of its device, what it may take; 0: a share of what is free
 
 
 @dataclass(frozen=True, slots=True)

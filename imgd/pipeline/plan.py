@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from imgd.analyzers.preview import Preview
 from imgd.domain import Device, OwedPhoto
 from imgd.pipeline.messages import AnalyzerSpec
 from imgd.plugins import AnalyzerClass
@@ -37,6 +38,8 @@ class Plan:
     """Analyzers whose stored findings are read by those that run."""
     complete: bool
     """Whether nothing more is owed behind this pass."""
+    from_preview: bool = False
+    """Whether the cached preview has all the pixels that are needed, so that the file need not be opened."""
 
 
 def plan_photo(photo: OwedPhoto, active: Mapping[int, ActiveAnalyzer]) -> Plan | None:
@@ -65,6 +68,10 @@ def plan_photo(photo: OwedPhoto, active: Mapping[int, ActiveAnalyzer]) -> Plan |
         model_edges=tuple(sorted({each.declaration.needs.edge for each in models})),
         reads=tuple({name for each in running for name in each.declaration.after if name not in owed}),
         complete=len(running) == len(owed),
+        from_preview=photo.has_preview
+        and photo.width > 0
+        and photo.height > 0
+        and all(_is_covered(each.declaration) for each in running),
     )
 
 
@@ -80,6 +87,11 @@ def make_spec(
     return AnalyzerSpec(
         declaration.name, declaration.__module__, declaration.__qualname__, settings, dict(model_dirs), cache_dir
     )
+
+
+def _is_covered(declaration: AnalyzerClass) -> bool:
+    """Whether the pixels of a preview are all that the analyzer asks for."""
+    return 0 < declaration.needs.edge <= Preview.needs.edge and not declaration.needs_original
 
 
 def _in_order(candidates: Sequence[ActiveAnalyzer], owed: Mapping[str, ActiveAnalyzer]) -> list[str]:

@@ -4,7 +4,9 @@ worse for it."""
 from __future__ import annotations
 
 import asyncio
+import enum
 import logging
+import signal
 from collections import deque
 from collections.abc import Callable
 from typing import Protocol
@@ -27,15 +29,26 @@ _MAX_PAUSE_S = 30.0
 WorkerChannel = AsyncChannel[PhotoTask, Ready | PhotoResult]
 
 
+class Guilt(enum.Enum):
+    """How sure it is that a worker's end is the fault of the photo that it had in hand."""
+
+    CERTAIN = enum.auto()
+    """It used up its time."""
+    LIKELY = enum.auto()
+    """It crashed, at this photo or at what an earlier one left behind."""
+    UNKNOWN = enum.auto()
+    """It was killed: by somebody, or by the kernel for want of memory."""
+
+
 class PoolListener(Protocol):
     """Whoever hears what became of tasks."""
 
     def photo_worked(self, task: PhotoTask, result: PhotoResult, size_bytes: int) -> None:
         """`size_bytes`: of the result as it was sent."""
 
-    def photo_killed(self, task: PhotoTask, doing: str, reason: str, *, certain: bool) -> None:
-        """The worker ended at this photo while `doing` (`decode`, or an analyzer's name). `certain`: the photo
-        or the analyzer is to blame, not a kill from outside."""
+    def photo_killed(self, task: PhotoTask, doing: str, reason: str, guilt: Guilt) -> None:
+        """The worker ended at this photo while `doing` (`decode`, or an analyzer's name). `guilt`: of the photo, or
+        of the analyzer."""
 
     def analyzers_unloadable(self, faults: dict[str, str]) -> None: ...
 
@@ -203,15 +216,20 @@ class _Hand:
         tasks, self.tasks = self.tasks, deque()
         doing = self._pool.doing(self.index)
         if tasks and (guilt or status != 0 or doing):
+            certain = guilt or status == -signal.SIGXCPU
+            killed = Guilt.UNKNOWN if status in (-signal.SIGKILL, -signal.SIGTERM) else Guilt.LIKELY
             reason = guilt or f"the worker {describe_exit(status)}"
             log.warning("worker %d: %s while it did %s", self.index, reason, doing or "decode")
-            self._pool.listener.photo_killed(tasks.popleft(), doing or "decode", reason, certain=bool(guilt))
+            photo_guilt = Guilt.CERTAIN if certain else killed
+            self._pool.listener.photo_killed(tasks.popleft(), doing or "decode", reason, photo_guilt)
         self._pool.put_back(tasks)
         self._pool.listener.worker_free()
 
 
 def describe_exit(status: int) -> str:
     """How a process ended, in words."""
+    if status == -signal.SIGXCPU:
+        return "used more CPU time than `decode.cpu_s` allows"
     if status < 0:
         return f"was killed by signal {-status}"
     return f"ended with status {status}"

@@ -8,13 +8,16 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 
+from imgd.analyzers.preview import Preview
 from imgd.config import Settings
 from imgd.domain import Device, OwedPhoto, StoredFinding
 from imgd.pipeline.arena import MAX_PROCESSES, Arena
 from imgd.pipeline.commit import AfterCommit
+from imgd.pipeline.devices import budget_bytes, find_devices
 from imgd.pipeline.flights import Flights, PipelineListener
-from imgd.pipeline.lanes import Lane, find_devices
+from imgd.pipeline.lanes import BATCHES_AHEAD, Lane
 from imgd.pipeline.messages import LaneSetup, WorkerSetup
+from imgd.pipeline.placement import place
 from imgd.pipeline.plan import ActiveAnalyzer, model_edges, plan_photo
 from imgd.pipeline.pool import WorkerPool
 from imgd.pipeline.process import ChildStarter
@@ -24,7 +27,8 @@ from imgd.store.database import Database
 from imgd.store.findings import read_findings
 from imgd.store.jobs import OwedPage, QueuePosition, next_due, read_owed
 
-_CLAIM_PHOTOS = 128
+_CLAIM_PHOTOS = 512
+"""How many are put into the order of the disk together."""
 _IDLE_STOP_S = 300.0
 _MAX_UNCOMMITTED = 1024
 _MAX_UNCOMMITTED_BYTES = 128 << 20
@@ -65,6 +69,7 @@ class Pipeline:
             after_commit=after_commit,
             commit_photos=settings.pipeline.commit_photos,
             commit_interval_s=settings.pipeline.commit_interval_s,
+            previews=settings.previews,
         )
         self._pool = WorkerPool(
             starter,
@@ -75,10 +80,12 @@ class Pipeline:
             timeout_s=settings.decode.timeout_s,
             idle_s=_IDLE_STOP_S,
         )
+        self._homeless: dict[str, str] = {}
         self._lanes = self._make_lanes(starter, settings, active)
         self._flights.connect(self._pool, self._lanes)
 
     def start(self) -> None:
+        self._flights.analyzers_unloadable(self._homeless)
         self._pool.start()
         for lane in self._lanes:
             lane.start()
@@ -95,8 +102,9 @@ class Pipeline:
         self._arena.close()
 
     def wake(self) -> None:
-        """Jobs may be owed that were not, or not yet."""
+        """Jobs may be owed that were not, or not yet, and more urgent ones than those that were claimed."""
         self._flights.look_again()
+        self._claimed.clear()
         self._read_again()
 
     def _read_again(self) -> None:
@@ -180,7 +188,9 @@ class Pipeline:
         """The next stretch, and behind the last one when the first postponed job is due."""
         now, ids = time.time(), self.analyzer_ids
         with self._database.snapshot() as connection:
-            page = read_owed(connection, ids, position, limit=_CLAIM_PHOTOS, now=now, skip=skip)
+            page = read_owed(
+                connection, ids, position, limit=_CLAIM_PHOTOS, now=now, skip=skip, previewer=Preview.name
+            )
             due = next_due(connection, ids, now) if page.end is None else None
         return page, float("inf") if due is None else due
 
@@ -200,21 +210,40 @@ class Pipeline:
     def _make_lanes(
         self, starter: ChildStarter, settings: Settings, active: Sequence[ActiveAnalyzer]
     ) -> list[Lane]:
-        models = [each for each in active if each.declaration.device is Device.MODEL]
-        specs = tuple(each.spec for each in models)
+        models = {each.name: each for each in active if each.declaration.device is Device.MODEL}
+        limit_mb = settings.lanes.memory_mb
+        rooms = {
+            device: None if room is None else room / (1 << 20)
+            for device in (find_devices(settings.lanes.devices) if models else ())
+            for room in [budget_bytes(device, limit_mb)]
+        }
+        placement = place(
+            {name: each.declaration.memory_mb + each.declaration.photo_mb for name, each in models.items()}, rooms
+        )
+        self._homeless.update(placement.homeless)
+        hosts = {device: [models[name] for name in names] for device, names in placement.hosted.items() if names}
         nice, arena_bytes = settings.pipeline.nice, self._arena.size_bytes
+        # What a lane has at hand and the batch that fills must not wait for each other's slots.
+        most = max(1, self._arena.free_slots // ((BATCHES_AHEAD + 1) * max(1, len(hosts))))
         return [
             Lane(
                 starter,
                 self._arena,
-                LaneSetup(MAX_PROCESSES - 1 - index, device, specs, arena_bytes, nice),
-                {each.name: each.declaration.batch_size for each in models},
+                LaneSetup(
+                    MAX_PROCESSES - 1 - index,
+                    device,
+                    tuple(each.spec for each in hosted),
+                    arena_bytes,
+                    nice,
+                    limit_mb,
+                ),
+                {each.name: min(each.declaration.batch_size, most) for each in hosted},
                 self._flights,
                 batch_wait_s=settings.lanes.batch_wait_s,
                 timeout_s=settings.lanes.timeout_s,
                 idle_s=_IDLE_STOP_S,
             )
-            for index, device in enumerate(find_devices(settings.lanes.devices) if models else ())
+            for index, (device, hosted) in enumerate(hosts.items())
         ]
 
 

@@ -7,14 +7,28 @@ import logging
 import os
 import socket
 from collections.abc import Mapping
+from contextlib import closing
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from msgspec import structs
 
-from imgd.decode import DecodeLimits, FormatRegistry, Source, confine, decode, pyramid, report
-from imgd.domain import DecodeReport, PhotoInput, Picture, Sidecar, StoredFinding
+from imgd.decode import (
+    DecodeLimits,
+    FormatRegistry,
+    LateFile,
+    Source,
+    allow_cpu,
+    confine,
+    decode,
+    exact_size,
+    pyramid,
+    report,
+)
+from imgd.domain import ByteRange, DecodeReport, FileStat, PhotoInput, Picture, Sidecar, StoredFinding
 from imgd.errors import DecodeError
+from imgd.pipeline.ahead import OpenedTask, TasksAhead
 from imgd.pipeline.arena import ArenaView
 from imgd.pipeline.channel import Channel, ChannelClosedError, MessageTooLargeError
 from imgd.pipeline.checked import plain_finding
@@ -26,6 +40,7 @@ from imgd.pipeline.messages import (
     PhotoStatus,
     PhotoTask,
     Ready,
+    StandIn,
     WorkerSetup,
 )
 
@@ -47,12 +62,14 @@ def run(connection: socket.socket, fds: list[int], setup: WorkerSetup) -> None:
     worker = Worker(arena, analyzers, FormatRegistry(_formats(setup)), limits)
     try:
         channel.send(Ready(faults))
+        tasks = TasksAhead(channel, limits.max_file_bytes, setup.recycle_after)
         for _ in range(setup.recycle_after):
-            task = channel.receive()
+            opened = tasks.take()
+            allow_cpu(limits.cpu_s)
             try:
-                channel.send(worker.work(task))
+                channel.send(worker.work(opened))
             except MessageTooLargeError:
-                channel.send(worker.refuse(task, "the findings of this photo are too large"))
+                channel.send(worker.refuse(opened.task, "the findings of this photo are too large"))
     except ChannelClosedError:
         pass
     finally:
@@ -71,37 +88,74 @@ class Worker:
         self._registry = registry
         self._limits = limits
 
-    def work(self, task: PhotoTask) -> PhotoResult:
-        """Everything that `task` asks for, from one open of its file."""
+    def work(self, opened: OpenedTask) -> PhotoResult:
+        """Everything that a task asks for, from the one open of its file; or from the photo's cached preview."""
+        task = opened.task
         self._arena.write_line("decode")
         try:
-            source = Source.open(task.path, self._limits.max_file_bytes)
+            if task.stand_in is not None:
+                result = self._work_on_preview(task, task.stand_in)
+            elif opened.source is None:
+                raise opened.error or FileNotFoundError
+            else:
+                with opened.source as source:
+                    result = self._work_on_file(task, source)
         except FileNotFoundError:
-            return PhotoResult(task.photo_id, PhotoStatus.GONE, "the file is not there")
+            result = PhotoResult(task.photo_id, PhotoStatus.GONE, "the file is not there")
         except OSError as error:
             reason = f"the file cannot be read: {error.strerror}"
-            return PhotoResult(
-                task.photo_id, PhotoStatus.UNREADABLE, reason, transient=not isinstance(error, PermissionError)
-            )
+            passes = not isinstance(error, PermissionError)
+            result = PhotoResult(task.photo_id, PhotoStatus.UNREADABLE, reason, transient=passes)
         except DecodeError as error:
-            return self.refuse(task, str(error))
-        expected = (task.stat.size_bytes, task.stat.mtime_ns)
-        if source.changed_while_read or (source.stat.size_bytes, source.stat.mtime_ns) != expected:
-            return PhotoResult(task.photo_id, PhotoStatus.CHANGED, "the file changed")
-        result = self._analyze(task, source)
+            result = self.refuse(task, str(error))
         self._arena.write_line("")
         return result
+
+    def _work_on_file(self, task: PhotoTask, source: Source) -> PhotoResult:
+        if not source.changed and _is_as_registered(task, source.stat):
+            picture, reason = self._decode(source, self._largest_edge(task))
+            result = self._analyze(task, picture, reason, source.content)
+            if source.fault is not None:
+                raise source.fault
+            if not source.changed:
+                described = report(source, picture) if picture else _bare_report(source)
+                return structs.replace(result, report=described)
+        return PhotoResult(task.photo_id, PhotoStatus.CHANGED, "the file changed")
+
+    def _work_on_preview(self, task: PhotoTask, stand_in: StandIn) -> PhotoResult:
+        """As from the file, which is only looked at; it is read after all where the preview does not serve."""
+        if not _is_as_registered(task, FileStat.of(os.stat(task.path))):
+            return PhotoResult(task.photo_id, PhotoStatus.CHANGED, "the file changed")
+        edge = self._largest_edge(task)
+        needed = exact_size(stand_in.width, stand_in.height, edge)
+        try:
+            with Source.open(stand_in.path, self._limits.max_file_bytes) as preview:
+                picture = decode(preview, edge, self._limits, self._registry)
+        except (OSError, DecodeError):
+            picture = None
+        if picture is None or picture.pixels is None or picture.pixels.shape[1::-1] != needed:
+            with Source.open(task.path, self._limits.max_file_bytes) as source:
+                return self._work_on_file(task, source)
+        picture = Picture(picture.pixels, stand_in.width, stand_in.height, "cached preview", "", stand_in.format)
+        with closing(LateFile(task.path, self._limits.max_file_bytes)) as original:
+            return self._analyze(task, picture, "", original)
 
     def refuse(self, task: PhotoTask, reason: str) -> PhotoResult:
         """Nothing of the photo can be used."""
         outcomes = [AnalyzerOutcome(name, reason=reason) for name in task.analyzers]
         return PhotoResult(task.photo_id, PhotoStatus.DONE, reason, outcomes=outcomes)
 
-    def _analyze(self, task: PhotoTask, source: Source) -> PhotoResult:
-        # An analyzer that could not be loaded here is left out: its job stays owed.
-        needs = {name: self._analyzers[name].needs.edge for name in task.analyzers if name in self._analyzers}
+    def _needs(self, task: PhotoTask) -> dict[str, int]:
+        """The edge of each inline analyzer; one that could not be loaded here is left out: its job stays owed."""
+        return {name: self._analyzers[name].needs.edge for name in task.analyzers if name in self._analyzers}
+
+    def _largest_edge(self, task: PhotoTask) -> int:
+        return max((*self._needs(task).values(), *task.model_edges), default=0)
+
+    def _analyze(self, task: PhotoTask, picture: Picture | None, reason: str, file: ByteRange) -> PhotoResult:
+        """Run the inline analyzers on `picture`, and share the sizes that the lanes need of it."""
+        needs = self._needs(task)
         edges = {edge for edge in (*needs.values(), *task.model_edges) if edge}
-        picture, reason = self._decode(source, max(edges, default=0))
         levels = pyramid(picture, edges) if picture is not None and picture.pixels is not None else {}
         outcomes: list[AnalyzerOutcome] = []
         prior = dict(task.prior)
@@ -111,7 +165,7 @@ class Worker:
             format=picture.format if picture else "",
             width=picture.width if picture else 0,
             height=picture.height if picture else 0,
-            data=source.data,
+            file=file,
         )
         for name, edge in needs.items():
             if edge and edge not in levels:
@@ -125,7 +179,6 @@ class Worker:
             task.photo_id,
             PhotoStatus.DONE,
             reason,
-            report=report(source, picture) if picture else _bare_report(source),
             outcomes=outcomes,
             levels=[self._share(levels[edge], edge, task) for edge in task.model_edges if edge in levels],
         )
@@ -158,7 +211,7 @@ class Worker:
             width=shared.width,
             height=shared.height,
             pixels=pixels,
-            data=shared.data,
+            file=shared.file,
             sidecars=_read_sidecars(task) if analyzer.reads_sidecars else (),
             findings={each: plain_finding(prior[each]) for each in analyzer.after if each in prior},
         )
@@ -183,6 +236,10 @@ def _read_sidecars(task: PhotoTask) -> tuple[Sidecar, ...]:
         except OSError:
             continue
     return tuple(found)
+
+
+def _is_as_registered(task: PhotoTask, stat: FileStat) -> bool:
+    return (stat.size_bytes, stat.mtime_ns) == (task.stat.size_bytes, task.stat.mtime_ns)
 
 
 def _bare_report(source: Source) -> DecodeReport:

@@ -17,7 +17,7 @@ _SQL = load_statements("imgd.store", "jobs")
 
 @dataclass(frozen=True, slots=True, order=True)
 class QueuePosition:
-    """Where in the queue a claim goes on: by priority, then by photo (so by folder, as scans find them)."""
+    """Where in the queue a claim goes on: by priority, then by photo (so about by folder, as scans find them)."""
 
     priority: int = -1
     photo_id: int = 0
@@ -39,10 +39,13 @@ def read_owed(
     limit: int,
     now: float,
     skip: Collection[int] = (),
+    previewer: str = "",
 ) -> OwedPage:
     """Up to `limit` photos behind `after` that owe one of `analyzer_ids` a finding, with all such jobs of each.
 
-    Photos in `skip` (in flight) and photos that cannot be reached now are left out.
+    Those of one priority come by folder and inode, which on most file systems is the order in which they lie on the
+    disk. Photos in `skip` (in flight) and photos that cannot be reached now are left out. `previewer`: the analyzer
+    whose current finding says that a photo has a cached preview.
     """
     analyzers = json.dumps(sorted(analyzer_ids))
     place = {"priority": after.priority, "photo_id": after.photo_id, "now": now, "limit": limit}
@@ -64,7 +67,7 @@ def read_owed(
     sidecars: dict[int, list[bytes]] = defaultdict(list)
     for photo_id, name in connection.execute(_SQL["sidecars_of"], {"photos": photos}):
         sidecars[photo_id].append(name)
-    owed = tuple(
+    owed = [
         OwedPhoto(
             photo_id=photo_id,
             revision=revision,
@@ -72,11 +75,19 @@ def read_owed(
             stat=FileStat(*stat),
             sidecars=tuple(sidecars.get(photo_id, ())),
             jobs=tuple(jobs[photo_id]),
+            format=kind,
+            width=width,
+            height=height,
+            has_preview=bool(has_preview),
         )
-        for photo_id, revision, root, folder, name, *stat in connection.execute(_SQL["photos"], {"photos": photos})
+        for photo_id, revision, root, folder, name, kind, width, height, has_preview, *stat in connection.execute(
+            _SQL["photos"], {"photos": photos, "previewer": previewer}
+        )
         if photo_id in jobs
-    )
-    return OwedPage(owed, end)
+    ]
+    urgency = {row.photo_id: row.priority for row in reversed(rows)}
+    owed.sort(key=lambda photo: (urgency[photo.photo_id], os.path.dirname(photo.path), photo.stat.inode))
+    return OwedPage(tuple(owed), end)
 
 
 def next_due(connection: sqlite3.Connection, analyzer_ids: Collection[int], now: float) -> float | None:

@@ -56,7 +56,7 @@ def analyze(
     size: tuple[int, int] = (0, 0),
     settings: MetadataSettings | None = None,
 ) -> Finding:
-    photo = PhotoInput(1, path, "jpeg", *size, data=data, sidecars=sidecars)
+    photo = PhotoInput(1, path, "jpeg", *size, file=data, sidecars=sidecars)
     (finding,) = Metadata(settings, {}).analyze([photo])
     assert isinstance(finding, Finding)
     return finding
@@ -185,7 +185,7 @@ def test_a_broken_photo_gives_what_it_still_holds() -> None:
 
 
 def test_an_empty_file_fails_alone() -> None:
-    good, empty = PhotoInput(1, "a.jpg", "jpeg", 0, 0, data=jpeg()), PhotoInput(2, "b.jpg", "jpeg", 0, 0)
+    good, empty = PhotoInput(1, "a.jpg", "jpeg", 0, 0, file=jpeg()), PhotoInput(2, "b.jpg", "jpeg", 0, 0)
     first, second, third = Metadata(None, {}).analyze([good, empty, good])
     assert isinstance(first, Finding)
     assert second == Failure("the file is empty")
@@ -194,7 +194,7 @@ def test_an_empty_file_fails_alone() -> None:
 
 def test_a_batch_keeps_each_place_with_its_photo() -> None:
     spots = [(38.7223, -9.1393), None, (40.0, -40.0), (48.8584, 2.2945)]
-    photos = [PhotoInput(i, f"{i}.jpg", "jpeg", 0, 0, data=jpeg(gps=spot)) for i, spot in enumerate(spots)]
+    photos = [PhotoInput(i, f"{i}.jpg", "jpeg", 0, 0, file=jpeg(gps=spot)) for i, spot in enumerate(spots)]
     findings = Metadata(None, {}).analyze(photos)
     assert [f.facts.get("city") if isinstance(f, Finding) else None for f in findings] == [
         "Lisbon",

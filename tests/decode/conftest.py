@@ -51,7 +51,8 @@ def decode_bytes(tmp_path: Path, limits: DecodeLimits, registry: FormatRegistry)
     def run(data: bytes, edge_px: int = 1200, name: str = "photo") -> Picture:
         path = tmp_path / name
         path.write_bytes(data)
-        return decode(Source.open(bytes(path), limits.max_file_bytes), edge_px, limits, registry)
+        with Source.open(bytes(path), limits.max_file_bytes) as source:
+            return decode(source, edge_px, limits, registry)
 
     return run
 

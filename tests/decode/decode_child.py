@@ -22,7 +22,8 @@ def main() -> None:
     for line in sys.stdin:
         path = os.fsencode(line.rstrip("\n"))
         try:
-            picture = decode(Source.open(path, limits.max_file_bytes), edge, limits, registry)
+            with Source.open(path, limits.max_file_bytes) as source:
+                picture = decode(source, edge, limits, registry)
             sizes = {each: level.shape[:2] for each, level in pyramid(picture, {edge, min(edge, 512)}).items()}
             answer = {"size": [picture.width, picture.height], "levels": sizes, "damage": picture.damage}
         except ImgdError as error:

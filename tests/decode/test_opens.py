@@ -60,7 +60,8 @@ def test_a_photo_is_opened_once(
     preview = encoded("JPEG", Image.new("RGB", (480, 320)))
     path.write_bytes(make_dng(960, 640, preview) if kind == "RAW" else encoded(kind))
     with opens_of(path) as count:
-        picture = decode(Source.open(bytes(path), limits.max_file_bytes), edge_px, limits, registry)
+        with Source.open(bytes(path), limits.max_file_bytes) as source:
+            picture = decode(source, edge_px, limits, registry)
         assert count() == 1
     assert picture.width > picture.height
     assert (picture.pixels is None) == (edge_px == 0)
@@ -71,6 +72,6 @@ def test_every_kind_of_photo_of_the_corpus_is_opened_once(
 ) -> None:
     names = ["02_raw/test_raw.CR2", "02_raw/CRW.CRW", "03_formats/IMG_5195.HEIC", "03_formats/frozenpond.mpo"]
     for name in names:
-        with opens_of(corpus / name) as count:
-            decode(Source.open(bytes(corpus / name), limits.max_file_bytes), 512, limits, registry)
+        with opens_of(corpus / name) as count, Source.open(bytes(corpus / name), limits.max_file_bytes) as source:
+            decode(source, 512, limits, registry)
             assert (name, count()) == (name, 1)

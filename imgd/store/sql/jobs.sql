@@ -10,6 +10,11 @@ LIMIT :limit;
 -- CROSS JOIN keeps the order of the queue, whatever the planner thinks.
 -- name: photos
 SELECT photos.id, photos.revision, roots.path, folders.path, photos.name,
+       COALESCE(photos.format, ''), COALESCE(photos.width, 0), COALESCE(photos.height, 0),
+       EXISTS (SELECT 1 FROM analyzers
+               CROSS JOIN findings ON findings.photo_id = photos.id AND findings.analyzer_id = analyzers.id
+               WHERE analyzers.name = :previewer AND findings.generation = analyzers.generation
+                 AND findings.revision = photos.revision),
        photos.size, photos.mtime_ns, photos.device, photos.inode
 FROM json_each(:photos) AS wanted
 CROSS JOIN photos ON photos.id = wanted.value

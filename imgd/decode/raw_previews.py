@@ -1,0 +1,90 @@
+"""The previews inside a RAW file that is a TIFF, and the photo's size, from its directories alone: what lets a preview
+stand in for the photo without the rest of the file being read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from imgd.decode import tiff
+from imgd.decode.raw_marks import SENSOR_PHOTOMETRICS
+from imgd.decode.tiff import Directory
+from imgd.domain import ByteRange
+
+_WIDTH, _HEIGHT, _COMPRESSION, _PHOTOMETRIC, _ORIENTATION, _EXIF = 256, 257, 259, 262, 274, 34665
+_SUBFILE_TYPE, _DEFAULT_SCALE, _DEFAULT_CROP, _DNG_VERSION = 254, 50718, 50720, 50706
+_EXIF_WIDTH, _EXIF_HEIGHT = 40962, 40963
+_JPEG_COMPRESSIONS = (6, 7, 99)  # old and new style JPEG; 99 is what some Pentax bodies write
+_RW2_JPEG = 0x2E
+_RW2_BORDERS = (4, 5, 6, 7)  # top, left, bottom, right of the picture on the sensor
+_CLOSE = 0.03
+"""A sensor is up to so much larger than the picture that the camera makes of it."""
+_MAX_PREVIEWS = 8
+_MAX_PREVIEW_BYTES = 64 << 20
+
+
+def declared_size(data: ByteRange, found: Sequence[Directory]) -> tuple[int, int] | None:
+    """The photo's (width, height) before it is turned upright, as the camera means it; None where that is not said.
+
+    A DNG says it in its main directory (DefaultCropSize, else the size of the sensor's image), a Panasonic by the
+    borders of the picture on the sensor, others in their EXIF, which counts unless it names another picture's size.
+    """
+    if not found:
+        return None
+    first = found[0]
+    borders = [first.number(tag) for tag in _RW2_BORDERS] if data[:4] == b"IIU\0" else []
+    if borders and all(each is not None for each in borders):
+        top, left, bottom, right = (each or 0 for each in borders)
+        return (right - left, bottom - top) if right > left and bottom > top else None
+    sensor = next((each for each in found if _is_sensor(each)), None)
+    scale = sensor.tags.get(_DEFAULT_SCALE) if sensor else None
+    if scale is not None and scale != (1, 1):
+        return None
+    size = _size(sensor) if sensor else None
+    if sensor is not None and _DNG_VERSION in first.tags:
+        return sensor.pair(_DEFAULT_CROP) or size
+    camera = tiff.directory_at(data, first.number(_EXIF) or 0)
+    meant = (camera.number(_EXIF_WIDTH) or 0, camera.number(_EXIF_HEIGHT) or 0) if camera else (0, 0)
+    if min(meant) <= 0:
+        return size
+    if size is None:
+        return meant
+    near = all(one <= other <= one * (1 + _CLOSE) for one, other in zip(meant, size, strict=True))
+    return meant if near else size
+
+
+def orientation(found: Sequence[Directory]) -> int:
+    """The EXIF orientation of the photo, 1..8."""
+    value = found[0].number(_ORIENTATION) if found else None
+    return value if value is not None and 1 <= value <= 8 else 1
+
+
+def previews(data: ByteRange, found: Sequence[Directory]) -> list[tuple[int, int]]:
+    """(offset, size) of every JPEG that the directories name and that begins as one, the smallest first."""
+    spans = {span for each in found for span in _jpegs(each) if span[1] <= _MAX_PREVIEW_BYTES}
+    whole = [(offset, size) for offset, size in spans if 8 <= offset and offset + size <= len(data)]
+    ordered = sorted(whole, key=lambda span: span[1])[:_MAX_PREVIEWS]
+    return [(offset, size) for offset, size in ordered if data[offset : offset + 3] == b"\xff\xd8\xff"]
+
+
+def _jpegs(directory: Directory) -> Iterator[tuple[int, int]]:
+    offset, size = directory.number(tiff.PREVIEW_OFFSET), directory.number(tiff.PREVIEW_BYTE_COUNT)
+    if offset and size:
+        yield offset, size
+    if _RW2_JPEG in directory.blobs:
+        yield directory.blobs[_RW2_JPEG]
+    # Lossless sensor data begins as a JPEG too; it has no size in its directory, or a sensor's colours.
+    is_picture = directory.number(_COMPRESSION) in _JPEG_COMPRESSIONS and _size(directory) is not None
+    if is_picture and not _is_sensor(directory):
+        offsets, sizes = directory.tags.get(tiff.STRIP_OFFSETS, ()), directory.tags.get(tiff.STRIP_BYTE_COUNTS, ())
+        if len(offsets) == len(sizes) == 1:
+            yield offsets[0], sizes[0]
+
+
+def _size(directory: Directory) -> tuple[int, int] | None:
+    width, height = directory.number(_WIDTH), directory.number(_HEIGHT)
+    return (width, height) if width and height and min(width, height) > 0 else None
+
+
+def _is_sensor(directory: Directory) -> bool:
+    """Whether it describes the main image, as the sensor gave it."""
+    return not directory.number(_SUBFILE_TYPE) and directory.number(_PHOTOMETRIC) in SENSOR_PHOTOMETRICS
