@@ -5,7 +5,7 @@
 The naive form is how such measures are usually written: the photo resized twice (once for sharpness, once for the
 rest), Python loops over patches and over the bits of the hash, a spectral saliency map, and wavelet noise
 (`skimage.restoration.estimate_sigma`). It is given the photo at 1200 px too, so its resizes cost next to nothing
-here. Photos are those of the corpus that are large enough, or made ones where there is no corpus. Then both measure
+here. Photos are the large ones of the corpus, or made ones where there is no corpus. Then both measure
 every photo of corpus/05_semantic and 08_quality, and the correlation of their ranks says whether they agree.
 
 Prints a table and, last, one JSON line.
