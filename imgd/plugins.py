@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import graphlib
 import importlib.metadata
+import math
 import os
 import re
 import typing
@@ -185,6 +186,8 @@ def _analyzer_problem(analyzer: object) -> str:
         (isinstance(analyzer.needs, Needs) and analyzer.needs.edge >= 0, "`needs` must be Needs(edge >= 0)"),
         (isinstance(analyzer.device, Device), "`device` must be Device.CPU or Device.MODEL"),
         (isinstance(analyzer.batch_size, int) and analyzer.batch_size >= 1, "`batch_size` must be 1 or more"),
+        (_is_memory(analyzer.memory_mb), "`memory_mb` must be a number of 0 or more"),
+        (_is_memory(analyzer.photo_mb), "`photo_mb` must be a number of 0 or more"),
         (_is_names(analyzer.after), "`after` must be a tuple of names"),
         (_is_names(analyzer.requires), "`requires` must be a tuple of names"),
         (
@@ -288,6 +291,10 @@ def _is_name(value: object) -> bool:
 def _is_names(value: object) -> bool:
     """A lone string is not: each of its letters would count as a name."""
     return isinstance(value, (tuple, list)) and all(_is_name(each) for each in value)
+
+
+def _is_memory(value: object) -> bool:
+    return isinstance(value, int | float) and math.isfinite(value) and value >= 0
 
 
 def _title(answer: object) -> str:

@@ -4,13 +4,25 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable, Sequence
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Protocol
 
 from imgd.analyzer import Analyzer
 from imgd.domain import Failure, Finding, PhotoInput
 from imgd.errors import DiskFullError, ImgdError
 from imgd.pipeline.checked import check_finding, clean_text
 from imgd.pipeline.messages import AnalyzerOutcome, AnalyzerSpec
+
+_OUT_OF_MEMORY = (
+    "out of memory",  # CUDA, ONNX Runtime, CuPy
+    "can't allocate memory",  # PyTorch on a CPU
+    "failed to allocate memory",  # ONNX Runtime
+    "insufficient memory",  # OpenCV
+    "resource_exhausted",  # JAX, TensorFlow
+    "bad_alloc",  # C++
+)
+_DEVICE_FAULTS = ("CUDA error", "CUDA failure", "CUDNN_STATUS", "CUBLAS_STATUS")
+"""After one of these every later call of the same process fails, too (CUDA's sticky errors)."""
 
 
 def make_hosted(spec: AnalyzerSpec) -> Any:
@@ -39,29 +51,100 @@ def load_hosted(
             instance = make_hosted(spec)
             instance.load(device)
         except Exception as error:  # noqa: BLE001 - a plugin may raise anything: it becomes that plugin's fault
-            faults[spec.name] = describe_error(error)
+            short = f"not enough memory on {device} to load it" if is_out_of_memory(error) else ""
+            faults[spec.name] = short or describe_error(error)
         else:
             loaded[spec.name] = instance
     doing("")
     return loaded, faults
 
 
-def analyze(analyzer: Analyzer[Any], photos: Sequence[PhotoInput]) -> list[AnalyzerOutcome]:
-    """One outcome a photo, in order. A batch that raises is repeated photo by photo, so that one bad photo
-    costs only itself."""
+class DeviceFaultError(Exception):
+    """The device, or the library that drives it, serves no call of this process any more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """Why a call of an analyzer raised. Not the exception itself, whose traceback holds the batch's memory."""
+
+    reason: str
+    transient: bool = False
+    memory: bool = False
+    device: bool = False
+
+    @classmethod
+    def of(cls, error: Exception) -> Fault:
+        memory = is_out_of_memory(error)
+        device = not memory and any(words in str(error) for words in _DEVICE_FAULTS)
+        return cls(describe_error(error), isinstance(error, DiskFullError), memory, device)
+
+
+class Allowance(Protocol):
+    """How many photos one call may receive where memory is short."""
+
+    size: int
+
+    def halve(self, count: int) -> None:
+        """A batch of `count` photos, two or more, did not fit."""
+
+    def refuse(self) -> tuple[str, bool]:
+        """A photo by itself did not fit: why it has no finding, and whether that may pass by itself."""
+
+
+def analyze(
+    analyzer: Analyzer[Any], photos: Sequence[PhotoInput], allowance: Allowance | None = None
+) -> list[AnalyzerOutcome]:
+    """One outcome a photo, in order. A batch that raises is repeated photo by photo, so that one bad photo costs
+    only itself; with an `allowance`, one that does not fit into memory is repeated in halves instead.
+
+    Raises:
+        DeviceFaultError: with an `allowance` only.
+    """
+    size = allowance.size if allowance else len(photos)
+    if len(photos) > size:
+        parts = [photos[start : start + size] for start in range(0, len(photos), size)]
+        return [outcome for part in parts for outcome in analyze(analyzer, part, allowance)]
+    return settle(analyzer, photos, attempt(lambda: analyzer.analyze(photos), len(photos)), allowance)
+
+
+def attempt(ask: Callable[[], Sequence[Finding | Failure]], count: int) -> list[Finding | Failure] | Fault:
+    """The `count` answers that `ask` returns, or why there are none."""
     try:
-        answers = list(analyzer.analyze(photos))
-        if len(answers) != len(photos):
-            raise ValueError(f"returned {len(answers)} findings for {len(photos)} photos")
+        answers = list(ask())
+        if len(answers) != count:
+            raise ValueError(f"returned {len(answers)} findings for {count} photos")
     except Exception as error:  # noqa: BLE001 - a plugin may raise anything
-        if len(photos) > 1:
-            return [analyze(analyzer, [photo])[0] for photo in photos]
-        return [
-            AnalyzerOutcome(
-                analyzer.name, reason=describe_error(error), transient=isinstance(error, DiskFullError)
-            )
-        ]
-    return [_outcome(analyzer, answer) for answer in answers]
+        return Fault.of(error)
+    return answers
+
+
+def settle(
+    analyzer: Analyzer[Any],
+    photos: Sequence[PhotoInput],
+    answers: list[Finding | Failure] | Fault,
+    allowance: Allowance | None = None,
+) -> list[AnalyzerOutcome]:
+    """The outcomes of a batch that was `attempt`ed: its checked findings, or those of smaller calls."""
+    if not isinstance(answers, Fault):
+        return [_outcome(analyzer, answer) for answer in answers]
+    if allowance is not None and answers.device:
+        raise DeviceFaultError(answers.reason)
+    short = allowance is not None and answers.memory
+    if len(photos) == 1:
+        reason, transient = allowance.refuse() if allowance and short else (answers.reason, answers.transient)
+        return [AnalyzerOutcome(analyzer.name, reason=reason, transient=transient)]
+    if allowance and short:
+        allowance.halve(len(photos))
+        return analyze(analyzer, photos, allowance)
+    return [outcome for photo in photos for outcome in analyze(analyzer, [photo], allowance)]
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether `error` says that memory is short. Many libraries have an exception of their own for that."""
+    if isinstance(error, MemoryError) or any("OutOfMemory" in kind.__name__ for kind in type(error).__mro__):
+        return True
+    said = str(error).lower()
+    return any(words in said for words in _OUT_OF_MEMORY)
 
 
 def describe_error(error: BaseException) -> str:

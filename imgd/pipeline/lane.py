@@ -3,48 +3,156 @@
 from __future__ import annotations
 
 import os
+import queue
 import socket
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 
+from imgd.analyzer import Analyzer
 from imgd.domain import PhotoInput
+from imgd.pipeline.allotment import Allotment, LaneMemory
 from imgd.pipeline.arena import ArenaView
 from imgd.pipeline.channel import Channel, ChannelClosedError, MessageTooLargeError
 from imgd.pipeline.checked import plain_finding
-from imgd.pipeline.hosted import analyze, load_hosted
-from imgd.pipeline.messages import AnalyzerOutcome, LaneBatch, LaneItem, LaneResult, LaneSetup, Ready
+from imgd.pipeline.hosted import DeviceFaultError, Fault, analyze, attempt, load_hosted, settle
+from imgd.pipeline.messages import AnalyzerOutcome, LaneBatch, LaneEnd, LaneItem, LaneReady, LaneResult, LaneSetup
+
+LaneChannel = Channel[LaneReady | LaneResult | LaneEnd, LaneBatch]
 
 
 def run(connection: socket.socket, fds: list[int], setup: LaneSetup) -> None:
     """Serve batches until the main process closes the connection."""
     os.nice(setup.nice)
+    os.environ.setdefault("CUDA_DEVICE_ORDER", "PCI_BUS_ID")  # so that cuda:1 is the second that nvidia-smi lists
+    memory = LaneMemory(setup.device, setup.memory_mb)
+    memory.bound()
     arena = ArenaView(fds[0], setup.arena_bytes, setup.index)
-    channel: Channel[Ready | LaneResult, LaneBatch] = Channel(connection, LaneBatch)
+    channel: LaneChannel = Channel(connection, LaneBatch)
     analyzers, faults = load_hosted(setup.analyzers, setup.device, arena.write_line)
+    allotments, room_mb = memory.allot(analyzers)
     try:
-        channel.send(Ready(faults))
-        while True:
-            batch = channel.receive()
-            try:
-                channel.send(_work(batch, analyzers, arena))
-            except MessageTooLargeError:
-                refused = AnalyzerOutcome(batch.analyzer, reason="the findings of its batch are too large")
-                channel.send(LaneResult(batch.analyzer, [refused] * len(batch.items)))
+        channel.send(LaneReady(faults, {name: each.size for name, each in allotments.items()}, room_mb))
+        _Desk(channel, arena, analyzers, allotments).work()
+    except DeviceFaultError as error:
+        channel.send(LaneEnd(str(error)))
+        return  # whoever drove the device may hang in `close`
     except ChannelClosedError:
         pass
-    finally:
-        for analyzer in analyzers.values():
-            analyzer.close()
+    for analyzer in analyzers.values():
+        analyzer.close()
 
 
-def _work(batch: LaneBatch, analyzers: dict[str, Any], arena: ArenaView) -> LaneResult:
-    analyzer = analyzers[batch.analyzer]
-    arena.write_line(batch.analyzer)
-    photos = [_photo(item, arena, analyzer.after) for item in batch.items]
-    outcomes = analyze(analyzer, photos)
-    arena.write_line("")
-    return LaneResult(batch.analyzer, outcomes)
+class _Inbox:
+    """Batches as they come, received by a thread: what has come can be had without waiting for more."""
+
+    def __init__(self, channel: LaneChannel) -> None:
+        self._channel = channel
+        self._batches: queue.SimpleQueue[LaneBatch | None] = queue.SimpleQueue()
+        threading.Thread(target=self._receive, name="inbox", daemon=True).start()
+
+    def take(self, *, wait: bool) -> LaneBatch | None:
+        """The next batch; None where there is none yet.
+
+        Raises:
+            ChannelClosedError: when the main process wants no more.
+        """
+        try:
+            batch = self._batches.get(block=wait)
+        except queue.Empty:
+            return None
+        if batch is None:
+            raise ChannelClosedError
+        return batch
+
+    def _receive(self) -> None:
+        try:
+            while True:
+                self._batches.put(self._channel.receive())
+        except ChannelClosedError:
+            self._batches.put(None)
+
+
+@dataclass(slots=True)
+class _Begun:
+    """A batch in hand. `begun`: what its analyzer's `begin` returned, where the batch was begun ahead."""
+
+    batch: LaneBatch
+    photos: list[PhotoInput]
+    ahead: bool
+    begun: Any = None
+
+    @property
+    def line(self) -> str:
+        return f"{self.batch.analyzer} {self.batch.number}"
+
+
+class _Desk:
+    """Works through the batches: the next one is begun before the last one is finished."""
+
+    def __init__(
+        self,
+        channel: LaneChannel,
+        arena: ArenaView,
+        analyzers: Mapping[str, Analyzer[Any]],
+        allotments: Mapping[str, Allotment],
+    ) -> None:
+        self._channel = channel
+        self._arena = arena
+        self._analyzers = analyzers
+        self._allotments = allotments
+
+    def work(self) -> None:
+        """Until the main process wants no more.
+
+        Raises:
+            ChannelClosedError: it wants no more.
+            DeviceFaultError: this process can analyze no more.
+        """
+        inbox = _Inbox(self._channel)
+        last: _Begun | None = None
+        while True:
+            batch = inbox.take(wait=last is None)
+            following = None if batch is None else self._begin(batch)
+            if last is not None:
+                self._finish(last)
+                self._arena.write_line(following.line if following else "")
+            last = following
+
+    def _begin(self, batch: LaneBatch) -> _Begun:
+        analyzer, allotment = self._analyzers[batch.analyzer], self._allotments[batch.analyzer]
+        photos = [_photo(item, self._arena, analyzer.after) for item in batch.items]
+        begun = _Begun(batch, photos, allotment.begins_ahead and len(photos) <= allotment.size)
+        if begun.ahead:
+            self._arena.write_line(begun.line)
+            try:
+                begun.begun = analyzer.begin(photos)
+            except Exception as error:  # noqa: BLE001 - a plugin may raise anything
+                begun.begun = Fault.of(error)
+        return begun
+
+    def _finish(self, last: _Begun) -> None:
+        self._arena.write_line(last.line)
+        name, allotment = last.batch.analyzer, self._allotments[last.batch.analyzer]
+        outcomes = self._outcomes(last, self._analyzers[name], allotment)
+        allotment.worked = allotment.worked or any(each.finding for each in outcomes)
+        try:
+            self._channel.send(LaneResult(name, outcomes, allotment.size))
+        except MessageTooLargeError:
+            refused = AnalyzerOutcome(name, reason="the findings of its batch are too large")
+            self._channel.send(LaneResult(name, [refused] * len(outcomes), allotment.size))
+
+    def _outcomes(self, last: _Begun, analyzer: Analyzer[Any], allotment: Allotment) -> list[AnalyzerOutcome]:
+        if not last.ahead:
+            return analyze(analyzer, last.photos, allotment)
+        begun, last.begun = last.begun, None
+        answers = begun if isinstance(begun, Fault) else attempt(partial(analyzer.finish, begun), len(last.photos))
+        del begun  # what does not fit has to be gone before it is tried in halves
+        return settle(analyzer, last.photos, answers, allotment)
 
 
 def _photo(item: LaneItem, arena: ArenaView, after: tuple[str, ...]) -> PhotoInput:

@@ -1,5 +1,5 @@
 """The main process's side of the lanes: batches that fill or time out, and a dead lane's batch halved until the
-photo that kills it is found."""
+photo that kills it is found, or the analyzer that no photo explains."""
 
 from __future__ import annotations
 
@@ -7,28 +7,36 @@ import asyncio
 import logging
 import time
 from collections import deque
-from collections.abc import Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from imgd.pipeline.arena import Arena
 from imgd.pipeline.channel import AsyncChannel, ChannelClosedError, UnreadableMessageError
-from imgd.pipeline.messages import AnalyzerOutcome, LaneBatch, LaneItem, LaneResult, LaneSetup, Ready
+from imgd.pipeline.messages import (
+    AnalyzerOutcome,
+    LaneBatch,
+    LaneEnd,
+    LaneItem,
+    LaneReady,
+    LaneResult,
+    LaneSetup,
+)
 from imgd.pipeline.pool import describe_exit
 from imgd.pipeline.process import Child, ChildStarter
 from imgd.pipeline.tasks import start_task
 
 log = logging.getLogger(__name__)
 
-BATCHES_AHEAD = 2
-"""Batches a lane has at hand: the one it computes, and the next."""
+BATCHES_AHEAD = 3
+"""Batches a lane has at hand: the one it computes, the one it has begun, and the next in its socket."""
 _MAX_STARTS = 3
 MAX_DEATHS = 2
-"""How often a lane may die at one photo, alone in its batch, before that photo fails."""
-_GPUS = Path("/proc/driver/nvidia/gpus")
+"""How often a lane may be killed at one photo, alone in its batch, before that photo counts as convicted: the kill
+may have come from outside."""
+MAX_CONVICTIONS = 3
+"""How many photos in a row may be convicted before it is the analyzer that does not work."""
 
-LaneChannel = AsyncChannel[LaneBatch, Ready | LaneResult]
+LaneChannel = AsyncChannel[LaneBatch, LaneReady | LaneResult | LaneEnd]
 
 
 class LaneListener(Protocol):
@@ -45,15 +53,36 @@ class LaneListener(Protocol):
 
 @dataclass(slots=True)
 class _Pending:
-    """What one analyzer has yet to do. `suspects`: parts of a batch that killed the lane, each tried by itself."""
+    """What one analyzer has yet to do.
 
+    `batch_size`: of `most`, what the lane's memory allows. `suspects`: parts of a batch that killed the lane, each
+    tried by itself. `convicted`: photos that killed it alone, with the reason; they fail once the analyzer has
+    served another one. `fatal_size`: the smallest batch that killed the lane, where no photo is convicted yet.
+    """
+
+    most: int
     batch_size: int
     items: deque[tuple[float, LaneItem]] = field(default_factory=deque)
     suspects: deque[list[LaneItem]] = field(default_factory=deque)
+    convicted: list[tuple[LaneItem, str]] = field(default_factory=list)
+    convictions: int = 0
+    fatal_size: int = 0
+
+    @property
+    def waiting(self) -> int:
+        return len(self.items) + sum(len(part) for part in self.suspects)
+
+    @property
+    def since(self) -> float:
+        """Since when the oldest of its items waits."""
+        return self.items[0][0]
+
+    def resize(self, size: int) -> None:
+        self.batch_size = max(1, min(self.most, size))
 
 
 class Lane:
-    """One device's process with all model analyzers; starts with the first item, unloads when idle."""
+    """One device's process with its model analyzers; starts with the first item, unloads when idle."""
 
     def __init__(
         self,
@@ -74,13 +103,17 @@ class Lane:
         self._batch_wait_s = batch_wait_s
         self._timeout_s = timeout_s
         self._idle_s = idle_s
-        self._pending = {name: _Pending(size) for name, size in batch_sizes.items()}
+        self._most = dict(batch_sizes)
+        self._pending = {name: _Pending(size, size) for name, size in batch_sizes.items()}
         self._sent: deque[LaneBatch] = deque()
         self._changed = asyncio.Event()
         self._failed_starts = 0
         self._last_heard = time.monotonic()
         self._deaths: dict[int, int] = {}
         self._broken: dict[str, str] = {}
+        self._last_words = ""
+        self._batches = 0
+        self._suspect_had_its_turn = False
         self._task: asyncio.Task[None] | None = None
         self.device = setup.device
 
@@ -96,10 +129,17 @@ class Lane:
     @property
     def backlog(self) -> int:
         """Items submitted and not analyzed yet."""
-        waiting = sum(
-            len(each.items) + sum(len(part) for part in each.suspects) for each in self._pending.values()
-        )
+        waiting = sum(each.waiting for each in self._pending.values())
         return waiting + sum(len(batch.items) for batch in self._sent)
+
+    @property
+    def batch_sizes(self) -> dict[str, int]:
+        """How many photos at once each analyzer gets: what its lane's memory allows, once that was started."""
+        return {name: each.batch_size for name, each in self._pending.items()}
+
+    def hosts(self, analyzer: str) -> bool:
+        """Whether photos can be sent here for `analyzer`."""
+        return analyzer in self._pending and analyzer not in self._broken
 
     def submit(self, analyzer: str, item: LaneItem) -> None:
         if analyzer in self._broken:
@@ -119,17 +159,23 @@ class Lane:
     async def _live(self) -> None:
         """One child from start to end."""
         self._arena.clear_line(self._setup.index)
+        self._last_words = ""
+        sound = tuple(each for each in self._setup.analyzers if each.name not in self._broken)
         child = await self._starter.start(
-            "imgd.pipeline.lane:run", f"imgd-lane{self._setup.index}", self._setup, [self._arena.fd]
+            "imgd.pipeline.lane:run",
+            f"imgd-lane{self._setup.index}",
+            replace(self._setup, analyzers=sound),
+            [self._arena.fd],
         )
-        channel: LaneChannel = await AsyncChannel.open(child.connection, Ready | LaneResult)
-        guilt = ""
+        channel: LaneChannel = await AsyncChannel.open(child.connection, LaneReady | LaneResult | LaneEnd)
+        guilt, hung = "", False
         try:
             await self._serve(channel)
+            self._forget_sizes()
         except ChannelClosedError:
             pass
         except TimeoutError:
-            guilt = f"took longer than {self._timeout_s:g} s"
+            guilt, hung = f"took longer than {self._timeout_s:g} s", True
         except UnreadableMessageError:
             guilt = "sent what is no message of imgd's"
         except asyncio.CancelledError:
@@ -139,14 +185,17 @@ class Lane:
             channel.close()
         if guilt:
             child.kill()
-        await self._settle(child, guilt)
+        await self._settle(child, guilt, hung=hung)
 
     async def _serve(self, channel: LaneChannel) -> None:
         async with asyncio.timeout(self._timeout_s):
             ready = await channel.receive()
         self._failed_starts = 0
-        if isinstance(ready, Ready) and ready.faults:
+        if isinstance(ready, LaneReady):
             self._break(ready.faults)
+            for name, size in ready.batch_sizes.items():
+                self._pending[name].resize(size)
+            log.info("lane %s: at most %s photos at once", self.device, ready.batch_sizes)
         receiver = asyncio.create_task(self._receive(channel))
         receiver.add_done_callback(lambda _task: self._changed.set())
         try:
@@ -169,15 +218,22 @@ class Lane:
 
     async def _receive(self, channel: LaneChannel) -> None:
         while True:
-            result = await channel.receive()
-            if isinstance(result, LaneResult):
-                batch = self._sent.popleft()
-                self._last_heard = time.monotonic()
-                size_bytes = channel.received_bytes // len(batch.items)
-                for item, outcome in zip(batch.items, result.outcomes, strict=True):
-                    self._deaths.pop(item.photo_id, None)
-                    self._listener.item_analyzed(item, outcome, size_bytes)
-                self._changed.set()
+            message = await channel.receive()
+            if isinstance(message, LaneResult):
+                self._take(message, channel.received_bytes)
+            elif isinstance(message, LaneEnd):
+                self._last_words = message.reason
+
+    def _take(self, result: LaneResult, size_bytes: int) -> None:
+        batch = self._sent.popleft()
+        self._last_heard = time.monotonic()
+        pending = self._pending[batch.analyzer]
+        pending.resize(result.batch_size)
+        self._absolve(batch.analyzer)
+        for item, outcome in zip(batch.items, result.outcomes, strict=True):
+            self._deaths.pop(item.photo_id, None)
+            self._listener.item_analyzed(item, outcome, size_bytes // len(batch.items))
+        self._changed.set()
 
     def _send(self, channel: LaneChannel) -> None:
         while len(self._sent) < BATCHES_AHEAD and (batch := self._next_batch()):
@@ -187,90 +243,132 @@ class Lane:
             channel.send(batch)
 
     def _next_batch(self) -> LaneBatch | None:
-        """The batch to send now: parts of one that killed the lane alone and first, then full ones, then the
-        one that has waited long enough."""
-        for name, pending in self._pending.items():
-            if pending.suspects:
-                return None if self._sent else LaneBatch(name, pending.suspects.popleft())
+        """The batch to send now: a full one, or one that has waited long enough, of the analyzer that waits the
+        longest. Parts of a batch that killed the lane go alone, in turn with batches of other analyzers."""
+        suspected = [name for name, pending in self._pending.items() if pending.suspects]
+        ripe = self._ripe()
+        if suspected and not (ripe and self._suspect_had_its_turn):
+            if self._sent:
+                return None
+            self._suspect_had_its_turn = True
+            return self._batch(suspected[0], self._pending[suspected[0]].suspects.popleft())
+        if ripe is None:
+            return None
+        self._suspect_had_its_turn = False
+        pending = self._pending[ripe]
+        count = min(len(pending.items), pending.batch_size)
+        return self._batch(ripe, [pending.items.popleft()[1] for _ in range(count)])
+
+    def _ripe(self) -> str | None:
+        """The analyzer whose batch is due: none of whose photos is looked for."""
         now = time.monotonic()
         ripe = [
-            (pending.items[0][0], name)
+            (pending.since, name)
             for name, pending in self._pending.items()
-            if len(pending.items) >= pending.batch_size
-            or (pending.items and now - pending.items[0][0] >= self._batch_wait_s)
+            if pending.items
+            and not pending.suspects
+            and (len(pending.items) >= pending.batch_size or now - pending.since >= self._batch_wait_s)
         ]
-        if not ripe:
-            return None
-        name = min(ripe)[1]
-        pending = self._pending[name]
-        count = min(len(pending.items), pending.batch_size)
-        return LaneBatch(name, [pending.items.popleft()[1] for _ in range(count)])
+        return min(ripe)[1] if ripe else None
+
+    def _batch(self, analyzer: str, items: list[LaneItem]) -> LaneBatch:
+        self._batches += 1
+        return LaneBatch(analyzer, items, self._batches)
 
     def _patience_s(self) -> float:
         """How long nothing may happen: 0 or less means the lane hangs, or has been idle for long enough."""
         now = time.monotonic()
         hang_s = self._last_heard + self._timeout_s - now if self._sent else self._timeout_s
-        first = [pending.items[0][0] for pending in self._pending.values() if pending.items]
-        if first and len(self._sent) < BATCHES_AHEAD:
-            return min(hang_s, max(0.001, min(first) + self._batch_wait_s - now))
+        if len(self._sent) < BATCHES_AHEAD and not self._suspect_waits:
+            first = [each.since for each in self._pending.values() if each.items and not each.suspects]
+            if first:
+                return min(hang_s, max(0.001, min(first) + self._batch_wait_s - now))
         return hang_s if self._sent else self._last_heard + self._idle_s - now
 
-    async def _settle(self, child: Child, guilt: str) -> None:
+    @property
+    def _suspect_waits(self) -> bool:
+        """Whether the next batch is a suspected one, for which the lane has to be empty."""
+        suspected = any(each.suspects for each in self._pending.values())
+        return suspected and bool(self._sent) and not self._suspect_had_its_turn
+
+    def _forget_sizes(self) -> None:
+        """The lane unloads: what was too large for it may fit into the next one."""
+        for name, pending in self._pending.items():
+            pending.most = self._most[name]
+
+    async def _settle(self, child: Child, guilt: str, *, hung: bool) -> None:
         """Find who is to blame for an end, and put everybody else back in front."""
         status = await child.wait()
         sent, self._sent = self._sent, deque()
         if not guilt and status == 0 and not sent:
             return
-        doing = self._arena.read_line(self._setup.index)
-        reason = guilt or describe_exit(status)
+        doing, _, number = self._arena.read_line(self._setup.index).partition(" ")
+        reason = guilt or self._last_words or describe_exit(status)
         log.warning("lane %s: %s while it did %s", self.device, reason, doing or "nothing")
         if sent:
-            self._suspect(sent.popleft(), reason)
+            fatal = next((batch for batch in sent if str(batch.number) == number), sent[0])
+            now = time.monotonic()
             for batch in reversed(sent):
-                now = time.monotonic()
-                self._pending[batch.analyzer].items.extendleft((now, item) for item in reversed(batch.items))
+                if batch is not fatal:
+                    self._pending[batch.analyzer].items.extendleft((now, item) for item in reversed(batch.items))
+            self._suspect(fatal, reason, certain=hung)
         else:
             self._failed_starts += 1
             if self._failed_starts >= _MAX_STARTS:
-                named = [doing] if doing in self._pending else list(self._pending)
+                named = [doing] if doing in self._pending else [each for each in self._pending if self.hosts(each)]
                 self._break(dict.fromkeys(named, f"the lane {reason} while it loaded {doing or 'its models'}"))
                 self._failed_starts = 0
             else:
                 await asyncio.sleep(self._failed_starts)
         self._changed.set()
 
-    def _suspect(self, batch: LaneBatch, reason: str) -> None:
+    def _suspect(self, batch: LaneBatch, reason: str, *, certain: bool) -> None:
+        """A batch killed the lane. `certain`: the kill did not come from outside."""
         pending = self._pending[batch.analyzer]
-        if len(batch.items) > 1:
-            middle = len(batch.items) // 2
-            pending.suspects.extendleft([batch.items[middle:], batch.items[:middle]])
+        count = len(batch.items)
+        if count > 1:
+            pending.fatal_size = min(pending.fatal_size or count, count)
+            pending.suspects.extendleft([batch.items[count // 2 :], batch.items[: count // 2]])
             return
         item = batch.items[0]
         self._deaths[item.photo_id] = self._deaths.get(item.photo_id, 0) + 1
-        if self._deaths[item.photo_id] < MAX_DEATHS:
+        if self._deaths[item.photo_id] < MAX_DEATHS and not certain:
             pending.suspects.appendleft([item])
             return
         del self._deaths[item.photo_id]
-        self._listener.item_analyzed(
-            item, AnalyzerOutcome(batch.analyzer, reason=f"{batch.analyzer} {reason} at it")
-        )
+        pending.fatal_size = 0
+        pending.convicted.append((item, f"{batch.analyzer} {reason} at it"))
+        pending.convictions += 1
+        if pending.convictions >= MAX_CONVICTIONS:
+            self._break({batch.analyzer: f"{batch.analyzer} {reason} at {pending.convictions} photos in a row"})
+        elif not pending.waiting:
+            self._punish(pending, batch.analyzer)
+
+    def _absolve(self, name: str) -> None:
+        """The analyzer has served a batch: it is photos that were to blame, or the size of a batch."""
+        pending = self._pending[name]
+        pending.convictions = 0
+        self._punish(pending, name)
+        if pending.fatal_size and not pending.suspects:
+            pending.most = max(1, pending.fatal_size // 2)
+            pending.resize(pending.batch_size)
+            pending.fatal_size = 0
+
+    def _punish(self, pending: _Pending, name: str) -> None:
+        convicted, pending.convicted = pending.convicted, []
+        for item, reason in convicted:
+            self._listener.item_analyzed(item, AnalyzerOutcome(name, reason=reason))
 
     def _break(self, faults: dict[str, str]) -> None:
         """These analyzers cannot run here: what waits for them goes back, still owed."""
+        if not faults:
+            return
         self._broken |= faults
         self._listener.analyzers_unloadable(faults)
         for name, reason in faults.items():
             pending = self._pending[name]
-            waiting = [item for _, item in pending.items] + [item for part in pending.suspects for item in part]
-            pending.items.clear()
-            pending.suspects.clear()
-            for item in waiting:
+            back = [item for _, item in pending.items] + [item for part in pending.suspects for item in part]
+            back += [item for item, _ in pending.convicted]
+            self._pending[name] = _Pending(pending.most, pending.batch_size)
+            for item in back:
                 self._listener.item_analyzed(item, AnalyzerOutcome(name, reason=reason, transient=True))
-
-
-def find_devices(wanted: Sequence[str]) -> list[str]:
-    """The devices to run lanes on: `auto` stands for every NVIDIA GPU of the machine, or else for the CPU."""
-    gpus = len(list(_GPUS.iterdir())) if _GPUS.is_dir() else 0
-    automatic = [f"cuda:{index}" for index in range(gpus)] or ["cpu"]
-    found = [device for each in wanted for device in (automatic if each == "auto" else [each])]
-    return list(dict.fromkeys(found))

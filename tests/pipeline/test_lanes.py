@@ -7,14 +7,13 @@ import os
 import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from imgd.pipeline import lanes
 from imgd.pipeline.arena import MAX_PROCESSES, Arena, ArenaView
-from imgd.pipeline.lanes import Lane, find_devices
+from imgd.pipeline.lanes import Lane
 from imgd.pipeline.messages import AnalyzerOutcome, LaneItem, LaneSetup, Level
 from imgd.pipeline.plan import make_spec
 from imgd.pipeline.process import ChildStarter
@@ -25,7 +24,7 @@ NEVER_S = 3600.0
 class Bench:
     """One lane, and what it said of its items."""
 
-    def __init__(self, starter: ChildStarter, *names: str, **settings: Any) -> None:
+    def __init__(self, starter: ChildStarter, *names: str, memory_mb: int = 0, **settings: Any) -> None:
         import toy_analyzers
 
         kinds = [getattr(toy_analyzers, name) for name in names]
@@ -46,6 +45,7 @@ class Bench:
                 tuple(make_spec(kind, None, {}, None) for kind in kinds),
                 self.arena.size_bytes,
                 0,
+                memory_mb,
             ),
             {kind.name: kind.batch_size for kind in kinds},
             self,
@@ -76,7 +76,9 @@ class Bench:
         return finding.facts
 
     def item_analyzed(self, item: LaneItem, outcome: AnalyzerOutcome, size_bytes: int = 0) -> None:
-        self.outcomes[os.fsdecode(item.path)[1:-4]] = outcome
+        name = os.fsdecode(item.path)[1:-4]
+        assert name not in self.outcomes
+        self.outcomes[name] = outcome
         self._heard.set()
 
     def analyzers_unloadable(self, faults: dict[str, str]) -> None:
@@ -238,13 +240,139 @@ def test_an_analyzer_whose_loading_ends_the_process_is_named() -> None:
     asyncio.run(work())
 
 
-def test_devices_are_taken_as_named_and_auto_means_every_gpu_or_else_the_cpu(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(lanes, "_GPUS", tmp_path / "gpus")
-    assert find_devices(["auto"]) == ["cpu"]
-    assert find_devices(["cuda:1", "cpu"]) == ["cuda:1", "cpu"]
-    for name in ("0000:01:00.0", "0000:02:00.0"):
-        (tmp_path / "gpus" / name).mkdir(parents=True)
-    assert find_devices(["auto"]) == ["cuda:0", "cuda:1"]
-    assert find_devices(["cuda:1", "auto", "cpu"]) == ["cuda:1", "cuda:0", "cpu"]
+def test_one_analyzer_that_cannot_be_loaded_does_not_keep_the_others_from_starting() -> None:
+    async def work() -> None:
+        async with running("CrashingLoad", "Report") as (bench, _):
+            bench.submit("a", analyzer="crashingload")
+            bench.submit("b")
+            outcomes = await bench.hear(2)
+            assert outcomes["a"].transient
+            assert outcomes["b"].finding is not None
+            assert set(bench.faults) == {"crashingload"}
+            assert bench.lane.hosts("report")
+            assert not bench.lane.hosts("crashingload")
+
+    asyncio.run(work())
+
+
+def test_an_analyzer_that_kills_the_lane_at_every_photo_is_set_aside_and_no_photo_fails_for_it() -> None:
+    async def work() -> None:
+        async with running("Deadly", "Report") as (bench, _):
+            bench.submit(*(f"{number}" for number in range(100, 106)), analyzer="deadly")
+            bench.submit(*"abcdefgh")
+            outcomes = await bench.hear(14)
+            assert all(outcomes[name].finding for name in "abcdefgh")
+            assert all(outcomes[f"{number}"].transient for number in range(100, 106))
+            reason = "deadly was killed by signal 11 at 3 photos in a row"
+            assert bench.faults == {"deadly": reason}
+
+    asyncio.run(work())
+
+
+def test_while_the_photo_is_looked_for_that_kills_one_analyzer_the_others_get_their_turn() -> None:
+    async def work() -> None:
+        async with running("LaneCrash", "Report") as (bench, _):
+            bench.submit("a", "bad1", *"cdefgh", analyzer="lanecrash")
+            bench.submit(*"ijklmnop")
+            await bench.hear(16)
+            heard = list(bench.outcomes)
+            assert bench.outcomes["bad1"].reason == "lanecrash was killed by signal 11 at it"
+            assert max(heard.index(name) for name in "ijkl") < heard.index("bad1")
+            assert bench.faults == {}
+
+    asyncio.run(work())
+
+
+def test_a_batch_too_large_for_the_memory_is_halved_and_no_photo_fails() -> None:
+    async def work() -> None:
+        async with running("Hungry", memory_mb=64) as (bench, _):
+            bench.submit(*"abcdefghijklmnop", analyzer="hungry")
+            outcomes = await bench.hear(16)
+            assert all(outcome.finding for outcome in outcomes.values())
+            assert set(bench.batches().values()) == {2}
+            assert bench.lane.batch_sizes == {"hungry": 2}
+
+    asyncio.run(work())
+
+
+def test_a_photo_that_does_not_fit_by_itself_fails_with_a_plain_reason() -> None:
+    async def work() -> None:
+        async with running("Hungry", memory_mb=64) as (bench, _):
+            bench.submit("huge", analyzer="hungry")
+            outcome = (await bench.hear(1))["huge"]
+            assert outcome.reason == "not enough memory for this photo on cpu (`lanes.memory_mb`)"
+            assert not outcome.transient
+
+    asyncio.run(work())
+
+
+def test_a_lane_that_has_lost_its_memory_is_replaced_and_no_photo_fails() -> None:
+    async def work() -> None:
+        async with running("Leaky", memory_mb=64) as (bench, _):
+            names = [f"{number}" for number in range(100, 112)]
+            bench.submit(*names, analyzer="leaky")
+            outcomes = await bench.hear(12)
+            assert all(outcome.finding for outcome in outcomes.values())
+            assert len({bench.facts(name)["pid"] for name in names}) > 1
+            assert bench.faults == {}
+
+    asyncio.run(work())
+
+
+def test_a_batch_whose_size_kills_the_lane_makes_the_next_ones_smaller() -> None:
+    async def work() -> None:
+        async with running("Bursting", batch_wait_s=NEVER_S) as (bench, _):
+            bench.submit(*"abcdefgh", analyzer="bursting")
+            outcomes = await bench.hear(8)
+            assert all(outcome.finding for outcome in outcomes.values())
+            assert bench.lane.batch_sizes == {"bursting": 4}
+            bench.submit(*"ijkl", analyzer="bursting")
+            await bench.hear(12)
+            assert bench.facts("i")["batch"] == 4
+
+    asyncio.run(work())
+
+
+def test_a_lane_makes_its_batches_as_large_as_its_memory_allows() -> None:
+    async def work() -> None:
+        async with running("Measured", memory_mb=100) as (bench, _):
+            bench.submit(*"abcdefghijklmnop", analyzer="measured")
+            await bench.hear(16)
+            assert set(bench.batches().values()) <= {8, 16}
+            assert bench.lane.batch_sizes == {"measured": 8}
+
+    asyncio.run(work())
+
+
+def test_a_batch_is_begun_before_the_last_one_is_finished() -> None:
+    async def work() -> None:
+        async with running("Ahead") as (bench, _):
+            bench.submit(*"abcdefgh", analyzer="ahead")
+            await bench.hear(8)
+            assert bench.facts("a")["calls"] == ["begin a", "begin c", "finish a"]
+            assert bench.facts("g")["calls"][-2:] == ["finish e", "finish g"]
+
+    asyncio.run(work())
+
+
+def test_a_batch_that_kills_the_lane_while_it_is_begun_ahead_is_the_one_that_is_blamed() -> None:
+    async def work() -> None:
+        async with running("Ahead") as (bench, _):
+            bench.submit("a", "b", "crash", "d", analyzer="ahead")
+            outcomes = await bench.hear(4)
+            assert outcomes["crash"].reason == "ahead was killed by signal 11 at it"
+            assert bench.facts("a")["batch"] == 2
+            assert bench.facts("d")["batch"] == 1
+
+    asyncio.run(work())
+
+
+def test_a_device_that_fails_ends_the_lane_and_only_the_photo_that_it_failed_at_fails() -> None:
+    async def work() -> None:
+        async with running("Ahead") as (bench, _):
+            bench.submit("a", "b", "assert", "d", *"ef", analyzer="ahead")
+            outcomes = await bench.hear(6)
+            assert "CUDA error: device-side assert" in outcomes["assert"].reason
+            assert {name for name, outcome in outcomes.items() if outcome.finding} == set("abdef")
+
+    asyncio.run(work())
