@@ -8,6 +8,7 @@ import struct
 from collections.abc import Iterator
 
 from imgd.decode.structure import expected_size
+from imgd.domain import ByteRange
 from imgd.errors import BrokenImageError, DecodeError, LimitError, UnsupportedFormatError
 
 _MEMORY = re.compile(
@@ -39,7 +40,7 @@ _BELIEVABLE_RATIO = 1000
 
 
 @contextlib.contextmanager
-def plain_errors(data: bytes, format_name: str) -> Iterator[None]:
+def plain_errors(data: ByteRange, format_name: str) -> Iterator[None]:
     """Turns whatever a decoder raises into a DecodeError whose detail a photographer can read."""
     try:
         yield
@@ -65,7 +66,7 @@ def out_of_memory() -> LimitError:
     return LimitError("decoding it takes more memory than `decode.memory_mb` allows")
 
 
-def reason(error: BaseException, data: bytes, format_name: str, missing: float = 0.0) -> str:
+def reason(error: BaseException, data: ByteRange, format_name: str, missing: float = 0.0) -> str:
     """Why `data` did not decode as it should; `missing`: the fraction of the picture, at its end, that is gone."""
     expected = expected_size(data)
     said = _REPR.sub("", str(error)).strip()

@@ -9,6 +9,7 @@ from PIL import Image, ImageFile, JpegImagePlugin
 from imgd.decode import jpeg, jxl
 from imgd.decode.pillow import PillowFormat
 from imgd.decode.raw_marks import is_raw_tiff
+from imgd.domain import ByteRange
 
 _AVIF_BRANDS = (b"avif", b"avis")
 _PICTURE_CHUNKS = (b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND", b"iCCP", b"eXIf")
@@ -26,11 +27,16 @@ class Jpeg(PillowFormat):
     # Rows that never came, and what libjpeg makes of coefficients that never came: mid grey.
     fillers = (0, 128)
 
-    def matches(self, data: bytes, name: str) -> bool:
+    def matches(self, data: ByteRange, name: str) -> bool:
         return data[:3] == b"\xff\xd8\xff"
 
     def open(self, data: bytes) -> ImageFile.ImageFile:
         return JpegImagePlugin.JpegImageFile(io.BytesIO(data))
+
+    def decoded_bytes(self, stored: tuple[int, int], needed: tuple[int, int]) -> int:
+        # Of a progressive file all coefficients are held, two bytes each and half as many for colour.
+        reduction = max(1, min(8, stored[0] // needed[0], stored[1] // needed[1]))
+        return super().decoded_bytes(stored, needed) // reduction**2 + stored[0] * stored[1] * 3
 
     def reduce(self, image: ImageFile.ImageFile, size: tuple[int, int]) -> str:
         # The photo's own aspect: with a square, the short side stops the reduction a step too early.
@@ -39,7 +45,6 @@ class Jpeg(PillowFormat):
         factor = -(-full // image.size[0])
         return f"dct 1/{factor}" if factor > 1 else "full"
 
-    def mend(self, data: bytes) -> bytes:
     def load(self, image: ImageFile.ImageFile, data: bytes, size: tuple[int, int]) -> tuple[Image.Image, str]:
         route = self.reduce(image, size)
         pixels = jpeg.decode(data, image.mode, image.size)
@@ -50,6 +55,7 @@ class Jpeg(PillowFormat):
         decoded.info = image.info
         return decoded, route
 
+    def mend(self, data: bytes) -> bytes:
         return jpeg.mend(data)
 
 
@@ -58,7 +64,7 @@ class Png(PillowFormat):
     extensions = (".png", ".apng")
     file_class = "PIL.PngImagePlugin:PngImageFile"
 
-    def matches(self, data: bytes, name: str) -> bool:
+    def matches(self, data: ByteRange, name: str) -> bool:
         return data[:8] == b"\x89PNG\r\n\x1a\n"
 
     def open(self, data: bytes) -> ImageFile.ImageFile:
@@ -84,7 +90,7 @@ class WebP(PillowFormat):
     extensions = (".webp",)
     file_class = "PIL.WebPImagePlugin:WebPImageFile"
 
-    def matches(self, data: bytes, name: str) -> bool:
+    def matches(self, data: ByteRange, name: str) -> bool:
         return data[:4] == b"RIFF" and data[8:12] == b"WEBP"
 
 
@@ -93,7 +99,7 @@ class Tiff(PillowFormat):
     extensions = (".tif", ".tiff")
     file_class = "PIL.TiffImagePlugin:TiffImageFile"
 
-    def matches(self, data: bytes, name: str) -> bool:
+    def matches(self, data: ByteRange, name: str) -> bool:
         return data[:4] in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+") and not is_raw_tiff(data, name)
 
     def orientation(self, image: Image.Image) -> int:
@@ -107,7 +113,7 @@ class Heic(PillowFormat):
     name = "heic"
     extensions = (".heic", ".heif", ".hif", ".heics", ".heifs")
 
-    def matches(self, data: bytes, name: str) -> bool:
+    def matches(self, data: ByteRange, name: str) -> bool:
         return _brands(data, _HEIF_BRANDS) and not _brands(data, _AVIF_BRANDS)
 
     def open(self, data: bytes) -> ImageFile.ImageFile:
@@ -131,7 +137,7 @@ class Avif(PillowFormat):
     name = "avif"
     extensions = (".avif", ".avifs")
 
-    def matches(self, data: bytes, name: str) -> bool:
+    def matches(self, data: ByteRange, name: str) -> bool:
         return _brands(data, _AVIF_BRANDS)
 
     def open(self, data: bytes) -> ImageFile.ImageFile:
@@ -147,7 +153,7 @@ class JpegXl(PillowFormat):
     name = "jxl"
     extensions = (".jxl",)
 
-    def matches(self, data: bytes, name: str) -> bool:
+    def matches(self, data: ByteRange, name: str) -> bool:
         return data[:2] == b"\xff\x0a" or data[:12] == b"\0\0\0\x0cJXL \r\n\x87\n"
 
     def size(self, data: bytes) -> tuple[int, int] | None:
@@ -171,7 +177,7 @@ class Jpeg2000(PillowFormat):
     extensions = (".jp2", ".j2k", ".j2c", ".jpc", ".jpf", ".jpx", ".jpm")
     file_class = "PIL.Jpeg2KImagePlugin:Jpeg2KImageFile"
 
-    def matches(self, data: bytes, name: str) -> bool:
+    def matches(self, data: ByteRange, name: str) -> bool:
         return data[:4] == b"\xff\x4f\xff\x51" or data[:12] == b"\0\0\0\x0cjP  \r\n\x87\n"
 
     def reduce(self, image: ImageFile.ImageFile, size: tuple[int, int]) -> str:
@@ -193,7 +199,7 @@ class Psd(PillowFormat):
     extensions = (".psd",)
     file_class = "PIL.PsdImagePlugin:PsdImageFile"
 
-    def matches(self, data: bytes, name: str) -> bool:
+    def matches(self, data: ByteRange, name: str) -> bool:
         return data[:6] == b"8BPS\0\x01"
 
 
@@ -202,7 +208,7 @@ class Gif(PillowFormat):
     extensions = (".gif",)
     file_class = "PIL.GifImagePlugin:GifImageFile"
 
-    def matches(self, data: bytes, name: str) -> bool:
+    def matches(self, data: ByteRange, name: str) -> bool:
         return data[:6] in (b"GIF87a", b"GIF89a")
 
 
@@ -211,12 +217,12 @@ class Bmp(PillowFormat):
     extensions = (".bmp", ".dib")
     file_class = "PIL.BmpImagePlugin:BmpImageFile"
 
-    def matches(self, data: bytes, name: str) -> bool:
+    def matches(self, data: ByteRange, name: str) -> bool:
         # Two letters are little; the two reserved fields that follow the size are zero in every real file.
         return data[:2] == b"BM" and data[6:10] == b"\0\0\0\0"
 
 
-def _brands(data: bytes, brands: tuple[bytes, ...]) -> bool:
+def _brands(data: ByteRange, brands: tuple[bytes, ...]) -> bool:
     """Whether the file type box names one of `brands` as its major or a compatible one."""
     if data[4:8] != b"ftyp":
         return False

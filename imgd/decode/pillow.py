@@ -21,9 +21,11 @@ from imgd.decode.colour import SrgbConverter, flatten
 from imgd.decode.faults import reason
 from imgd.decode.limits import check_pixels
 from imgd.decode.pyramid import exact_size, resize
-from imgd.domain import Picture
+from imgd.decode.turns import Turns
+from imgd.domain import ByteRange, Picture
 from imgd.errors import BrokenImageError, DecodeError
 
+_BYTES_PER_PIXEL = 8
 Explain = Callable[[float], str]
 """From the fraction of the picture that is missing to why a strict decoder refused it."""
 
@@ -36,8 +38,12 @@ class PillowFormat(ImageFormat):
     fillers: ClassVar[tuple[int, ...]] = (0,)
     """The values of pixels that a cut file does not give."""
 
-    def __init__(self) -> None:
+    def __init__(self, turns: Turns) -> None:
+        self._turns = turns
         self._srgb = SrgbConverter()
+
+    @abc.abstractmethod
+    def matches(self, data: ByteRange, name: str) -> bool: ...
 
     def decode(self, data: bytes, edge_px: int, max_pixels: int) -> Picture:
         return self.decode_turned(data, edge_px, max_pixels, None)
@@ -86,19 +92,24 @@ class PillowFormat(ImageFormat):
         with _pillow(tolerant=False), self.open(data) as image:
             return self.orientation(image)
 
+    def decoded_bytes(self, stored: tuple[int, int], needed: tuple[int, int]) -> int:
+        """About how much memory it takes to decode `stored` pixels when `needed` are wanted: the decoder's own
+        picture, and a copy in another mode."""
+        return stored[0] * stored[1] * _BYTES_PER_PIXEL
+
     def reduce(self, image: ImageFile.ImageFile, size: tuple[int, int]) -> str:
         """Make the decoder itself deliver fewer pixels, at least `size`; the route that this is."""
         return "full"
 
-    def trim(self, data: bytes) -> bytes:
-        """`data` without what lies beside the picture, for a decoder that stumbles on it."""
-        return data
     def load(self, image: ImageFile.ImageFile, data: bytes, size: tuple[int, int]) -> tuple[Image.Image, str]:
         """The decoded pixels, at least `size`, and the route that gave them; raises where any are missing."""
         route = self.reduce(image, size)
         image.load()
         return image, route
 
+    def trim(self, data: bytes) -> bytes:
+        """`data` without what lies beside the picture, for a decoder that stumbles on it."""
+        return data
 
     def mend(self, data: bytes) -> bytes:
         """`data` with what makes a decoder give what a cut file still has."""
@@ -119,13 +130,14 @@ class PillowFormat(ImageFormat):
             width, height = orientation.upright_size(image.size, turn)
             if edge_px == 0:
                 return Picture(None, width, height, "metadata", explain(0) if explain else "")
-            route = self.reduce(image, needed)
-            image.load()
-            damage = explain(_missing(image, self.fillers, explain))
-            if explain is None:
-                loaded, route = self.load(image, data, needed)
-                return Picture(self._pixels(loaded, needed, turn), width, height, route)
-            return Picture(self._pixels(image, needed, turn), width, height, route, damage)
+            with self._turns.take(self.decoded_bytes(image.size, needed)):
+                if explain is None:
+                    loaded, route = self.load(image, data, needed)
+                    return Picture(self._pixels(loaded, needed, turn), width, height, route)
+                route = self.reduce(image, needed)
+                image.load()
+                damage = explain(_missing(image, self.fillers, explain))
+                return Picture(self._pixels(image, needed, turn), width, height, route, damage)
 
     def _pixels(self, image: Image.Image, size: tuple[int, int], turn: int) -> npt.NDArray[np.uint8]:
         """Scaled first, since turning and colour conversion then cost less."""
