@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
+    from imgd_concepts.sight import Looking
+
 
 class ConceptAnalyzer(Analyzer[ConceptSettings]):
     """What a photo shows, as labels, as objects with boxes, and as a vector that words are compared with.
@@ -54,9 +56,15 @@ class ConceptAnalyzer(Analyzer[ConceptSettings]):
             self.settings.thread_count,
         )
 
-    def analyze(self, photos: Sequence[PhotoInput]) -> Sequence[Finding | Failure]:
-        seen = self._sight.look_at([photo.image for photo in photos])
+    def begin(self, photos: Sequence[PhotoInput]) -> list[Looking]:
+        return self._sight.begin([photo.image for photo in photos])
+
+    def finish(self, begun: list[Looking]) -> Sequence[Finding | Failure]:
+        seen = self._sight.finish(begun)
         return [one if isinstance(one, Failure) else self._finding(*one) for one in seen]
+
+    def analyze(self, photos: Sequence[PhotoInput]) -> Sequence[Finding | Failure]:
+        return self.finish(self.begin(photos))
 
     def close(self) -> None:
         self._sight.close()

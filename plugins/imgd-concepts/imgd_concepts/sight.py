@@ -18,6 +18,8 @@ from imgd_concepts.detector import Detector
 
 Seen: TypeAlias = tuple[npt.NDArray[np.float32], list[Region]]
 """What was recognised of one photo: the labels' probabilities, and the objects."""
+Looking: TypeAlias = tuple[Future[npt.NDArray[np.float32]], Future[list[Region]]]
+"""A photo that the threads look at."""
 
 
 class Sight:
@@ -39,11 +41,16 @@ class Sight:
             self._classifiers.put(Classifier(classifier_dir))
             self._detectors.put(Detector(detector_dir, object_labels))
 
-    def look_at(self, photos: Sequence[npt.NDArray[np.uint8]]) -> list[Seen | Failure]:
-        """What is in each photo, in the same order; a Failure for one that the models cannot take."""
+    def begin(self, photos: Sequence[npt.NDArray[np.uint8]]) -> list[Looking]:
+        """Put photos behind those that the threads look at already."""
         detections = [self._threads.submit(self._detect, photo) for photo in photos]
         labels = [self._threads.submit(self._classify, photo) for photo in photos]
-        return [_outcome(*both) for both in zip(labels, detections, strict=True)]
+        return list(zip(labels, detections, strict=True))
+
+    def finish(self, begun: Sequence[Looking]) -> list[Seen | Failure]:
+        """What is in each photo that was begun, in the same order; a Failure for one that the models cannot
+        take."""
+        return [_outcome(*both) for both in begun]
 
     def close(self) -> None:
         self._threads.shutdown()
