@@ -63,6 +63,7 @@ class DecodeSettings:
     """The bounds on one photo."""
 
     max_megapixels: Annotated[float, Meta(gt=0)] = 300.0
+    max_frames: Positive = 10_000
     max_file_mb: Positive = 1024
     memory_mb: Annotated[int, Meta(ge=256)] = 3072
     cpu_s: Annotated[float, Meta(ge=1)] = 60.0

@@ -125,10 +125,10 @@ def _has_impossible_zeros(data: bytes) -> bool:
     at = data.find(_ZEROS, start)
     if at < 0 or not start or data.find(b"\xff\xd9", start, at) >= 0:
         return False
-    segments = [(marker, data[body:end]) for marker, body, end in _segments(data)]
-    if not any(marker in _SEQUENTIAL for marker, _ in segments):
+    header = [(marker, data[body:end]) for marker, body, end in segments(data)]
+    if not any(marker in _SEQUENTIAL for marker, _ in header):
         return False
-    tables = b"".join(body for marker, body in segments if marker == _DHT)
+    tables = b"".join(body for marker, body in header if marker == _DHT)
     while len(tables) > 17:
         if tables[0] == 0x10:
             return tables[17] != 0
@@ -136,7 +136,7 @@ def _has_impossible_zeros(data: bytes) -> bool:
     return False
 
 
-def _segments(data: bytes) -> Iterator[tuple[int, int, int]]:
+def segments(data: bytes) -> Iterator[tuple[int, int, int]]:
     """(marker, start, end) of the body of each segment up to and with the start of the first scan."""
     position = 2
     for _ in range(_MAX_SEGMENTS):
@@ -158,14 +158,14 @@ def _segments(data: bytes) -> Iterator[tuple[int, int, int]]:
 
 def _scan_start(data: bytes) -> int:
     """Where the entropy-coded data of the first scan begins; 0 where there is none."""
-    return next((end for marker, _, end in _segments(data) if marker == _SOS), 0)
+    return next((end for marker, _, end in segments(data) if marker == _SOS), 0)
 
 
 def _tidy(data: bytes) -> bytes:
     """`data` with a header that libjpeg has no words for: no stray bytes between segments, a JFIF revision that
     it knows, and a sequential scan's parameters as they must be."""
     parts, last, sequential = [b"\xff\xd8"], len(data), False
-    for marker, start, end in _segments(data):
+    for marker, start, end in segments(data):
         body = data[start:end]
         if marker in _FRAMES:
             sequential = marker in _SEQUENTIAL

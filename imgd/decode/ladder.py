@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from imgd.decode.faults import plain_errors
+from imgd.decode.frames import check_frames
 from imgd.decode.limits import DecodeLimits
 from imgd.decode.ranges import RangedFormat
 from imgd.decode.registry import FormatRegistry
@@ -31,12 +32,13 @@ def decode(source: Source, edge_px: int, limits: DecodeLimits, registry: FormatR
     Raises:
         UnsupportedFormatError: the file is something else, which the detail names.
         BrokenImageError: nothing of it can be decoded; the detail says why.
-        LimitError: it would take more pixels or memory than `limits` allow.
+        LimitError: it would take more pixels, frames or memory than `limits` allow.
     """
     if not source.content:
         raise BrokenImageError("the file is empty")
     image_format = (registry or FormatRegistry()).identify(source.content, source.name)
     with native_stderr(), plain_errors(source.content, image_format.name):
+        check_frames(source.content, limits.max_frames)
         if isinstance(image_format, RangedFormat):
             picture = image_format.decode(source.content, edge_px, limits.max_pixels)
         else:

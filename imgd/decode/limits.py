@@ -21,6 +21,7 @@ class DecodeLimits:
     """What one photo may cost. `timeout_s` is kept by the pool, from outside the worker."""
 
     max_pixels: int
+    max_frames: int
     max_file_bytes: int
     memory_bytes: int
     cpu_s: float
@@ -30,6 +31,7 @@ class DecodeLimits:
     def of(cls, settings: DecodeSettings) -> Self:
         return cls(
             max_pixels=int(settings.max_megapixels * 1_000_000),
+            max_frames=settings.max_frames,
             max_file_bytes=settings.max_file_mb * 1_000_000,
             memory_bytes=settings.memory_mb * 1_000_000,
             cpu_s=settings.cpu_s,
