@@ -9,8 +9,9 @@ from dataclasses import dataclass
 
 from imgd.metadata.blocks import Blocks, Part
 
-_MAX_BOXES = 4_000
 _MAX_ITEMS = 2_000
+_MAX_WANTED = 8
+_MAX_EXTENTS = 64
 _MAX_DEPTH = 6
 _MAX_CONTENT_BYTES = 8 * 1024 * 1024
 
@@ -33,12 +34,10 @@ def locate(data: bytes, blocks: Blocks) -> None:
     _walk(data, 0, len(data), blocks, 0)
 
 
-def boxes(data: bytes, start: int, end: int) -> Iterator[Box]:
+def boxes(data: bytes, start: int, end: int, blocks: Blocks) -> Iterator[Box]:
     """The boxes side by side in data[start:end]; the last may be cut off by the end of the data."""
     position, end = start, min(end, len(data))
-    for _ in range(_MAX_BOXES):
-        if position + 8 > end:
-            return
+    while position + 8 <= end and blocks.take_box():
         (size,) = struct.unpack_from(">I", data, position)
         kind, head = data[position + 4 : position + 8], 8
         if size == 1 and position + 16 <= end:
@@ -53,7 +52,7 @@ def boxes(data: bytes, start: int, end: int) -> Iterator[Box]:
 
 
 def _walk(data: bytes, start: int, end: int, blocks: Blocks, depth: int) -> None:
-    for box in boxes(data, start, end):
+    for box in boxes(data, start, end, blocks):
         if box.kind == b"moov" and depth < _MAX_DEPTH:
             _walk(data, box.start, box.end, blocks, depth + 1)
         elif box.kind == b"uuid":
@@ -81,7 +80,7 @@ def _packed_box(data: bytes, box: Box, blocks: Blocks) -> None:
 
 
 def _jp2_size(data: bytes, box: Box, blocks: Blocks) -> None:
-    for inner in boxes(data, box.start, box.end):
+    for inner in boxes(data, box.start, box.end, blocks):
         if inner.kind == b"ihdr" and inner.end - inner.start >= 8:
             blocks.height, blocks.width = struct.unpack_from(">II", data, inner.start)
 
@@ -93,7 +92,7 @@ def _uuid(data: bytes, box: Box, blocks: Blocks, depth: int) -> None:
     elif identifier == _UUID_JP2_EXIF:
         blocks.add_exif(data, start, box.end)
     elif identifier == _UUID_JP2_IPTC:
-        blocks.iptc.append(data[start : box.end])
+        blocks.add_iptc(data[start : box.end])
     elif identifier == _UUID_CANON and depth < _MAX_DEPTH:
         _walk(data, start, box.end, blocks, depth + 1)
 
@@ -119,10 +118,10 @@ class _Location:
 
 def _items(data: bytes, meta: Box, blocks: Blocks) -> None:
     """The EXIF and XMP items of a HEIC or AVIF file."""
-    parts = {box.kind: box for box in boxes(data, meta.start + 4, meta.end)}
+    parts = {box.kind: box for box in boxes(data, meta.start + 4, meta.end, blocks)}
     if b"iinf" not in parts or b"iloc" not in parts:
         return
-    wanted = dict(itertools.islice(_item_kinds(data, parts[b"iinf"]), 16))
+    wanted = dict(itertools.islice(_item_kinds(data, parts[b"iinf"], blocks), _MAX_WANTED))
     if not wanted:
         return
     idat = parts.get(b"idat")
@@ -136,9 +135,9 @@ def _items(data: bytes, meta: Box, blocks: Blocks) -> None:
             blocks.add_xmp(content)
 
 
-def _item_kinds(data: bytes, iinf: Box) -> Iterator[tuple[int, str]]:
+def _item_kinds(data: bytes, iinf: Box, blocks: Blocks) -> Iterator[tuple[int, str]]:
     start = iinf.start + (6 if data[iinf.start : iinf.start + 1] == b"\0" else 8)
-    for box in boxes(data, start, iinf.end):
+    for box in boxes(data, start, iinf.end, blocks):
         version = data[box.start] if box.start < box.end else 0
         if box.kind != b"infe" or version < 2 or box.end - box.start < 12:
             continue
@@ -167,12 +166,11 @@ def _locations(data: bytes, iloc: Box, wanted: dict[int, str], blocks: Blocks) -
         reader.take(2)
         base = reader.take(base_size)
         extents = []
-        for _ in range(min(reader.take(2), _MAX_ITEMS)):
-            if version in {1, 2}:
-                reader.take(index_size)
+        count, index_bytes = reader.take(2), index_size if version in {1, 2} else 0
+        for _ in range(min(count, _MAX_EXTENTS)):
+            reader.take(index_bytes)
             extents.append((base + reader.take(offset_size), reader.take(length_size)))
-            if reader.spent or not offset_size + length_size:
-                break
+        reader.take((count - len(extents)) * (index_bytes + offset_size + length_size))
         if reader.spent:
             blocks.note("the list of items is cut off")
             return
@@ -187,7 +185,7 @@ def _content(data: bytes, location: _Location, idat: Box | None) -> bytes:
         return b""
     shift, end = (idat.start, idat.end) if location.method == 1 and idat else (0, len(data))
     content = bytearray()
-    for offset, length in location.extents[:64]:
+    for offset, length in location.extents:
         last = min(shift + offset + length, end) if length else end
         content += data[shift + offset : min(last, shift + offset + _MAX_CONTENT_BYTES)]
         if len(content) > _MAX_CONTENT_BYTES:

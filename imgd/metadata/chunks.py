@@ -12,6 +12,9 @@ from imgd.metadata.tiff import clean_text
 
 _MAX_CHUNKS = 20_000
 _MAX_TEXT_BYTES = 64 * 1024
+_MAX_PROFILE_BYTES = 8 * 1024 * 1024
+_KEYWORDS = frozenset({"creation time", "date:create", "title", "description", "author", "copyright", "software"})
+_XMP_KEYWORD, _RAW_PROFILE = "XML:com.adobe.xmp", "raw profile type "
 _GIF_XMP = b"XMP DataXMP"
 _RAW_PROFILES = {"exif": "exif", "app1": "exif", "xmp": "xmp", "iptc": "iptc", "8bim": "8bim"}
 
@@ -36,15 +39,20 @@ def locate_png(data: bytes, blocks: Blocks) -> None:
             blocks.width, blocks.height = struct.unpack_from(">II", data, body)
         elif kind == b"eXIf":
             blocks.add_exif(data, body, body + size)
+        elif kind in {b"tEXt", b"zTXt", b"iTXt"} and size > _MAX_PROFILE_BYTES:
+            blocks.note(f"PNG text of {size // 1024} KiB is longer than the {_MAX_PROFILE_BYTES // 1024} KiB read")
         elif kind in {b"tEXt", b"zTXt", b"iTXt"}:
             _png_text(kind, data[body : body + size], blocks, texts)
     if texts:
-        blocks.records.append(_png_record(texts))
+        blocks.add_record(_png_record(texts))
 
 
 def _png_text(kind: bytes, chunk: bytes, blocks: Blocks, texts: dict[str, str]) -> None:
     keyword, _, rest = chunk.partition(b"\0")
-    name = keyword.decode("latin-1")
+    name = keyword[:79].decode("latin-1")  # its longest form
+    wanted = name.lower()
+    if wanted in texts or not (wanted in _KEYWORDS or wanted.startswith(_RAW_PROFILE) or name == _XMP_KEYWORD):
+        return
     if kind == b"iTXt":
         packed, rest = rest[:1] == b"\1", rest[2:]
         _language, _, rest = rest.partition(b"\0")
@@ -52,13 +60,13 @@ def _png_text(kind: bytes, chunk: bytes, blocks: Blocks, texts: dict[str, str]) 
         value = blocks.inflate(rest, f"PNG text {name!r}") if packed else rest
     else:
         value = blocks.inflate(rest[1:], f"PNG text {name!r}") if kind == b"zTXt" else rest
-    if name == "XML:com.adobe.xmp":
+    if name == _XMP_KEYWORD:
         blocks.add_xmp(value)
-    elif name.lower().startswith("raw profile type "):
-        _raw_profile(name.lower().rpartition(" ")[2], value, blocks)
+    elif wanted.startswith(_RAW_PROFILE):
+        _raw_profile(wanted.rpartition(" ")[2], value, blocks)
     elif len(value) <= _MAX_TEXT_BYTES:
         text = clean_text(value.decode("utf-8" if kind == b"iTXt" else "latin-1", "replace"))
-        texts.setdefault(name.lower(), text)
+        texts[wanted] = text
 
 
 def _raw_profile(name: str, value: bytes, blocks: Blocks) -> None:
@@ -79,7 +87,7 @@ def _raw_profile(name: str, value: bytes, blocks: Blocks) -> None:
     elif content.startswith(b"8BIM"):
         jpeg.locate_photoshop(content, blocks)
     else:
-        blocks.iptc.append(content)
+        blocks.add_iptc(content)
 
 
 def _png_record(texts: dict[str, str]) -> Record:

@@ -19,11 +19,13 @@ def locate(data: bytes, blocks: Blocks) -> None:
     if len(data) < 26:
         blocks.note("CRW ends inside its header")
         return
+    if blocks.records:
+        return  # one heap is a photo's; a JPEG could name thousands
     heap = _Heap(data, order, blocks)
     (head,) = struct.unpack_from(order + "I", data, 2)
     heap.read(head, len(data), 0)
     if heap.values:
-        blocks.records.append(_ciff_record(heap.values, order))
+        blocks.add_record(_ciff_record(heap.values, order))
 
 
 class _Heap:

@@ -16,6 +16,7 @@ FIRST_YEAR = 1826
 LAST_YEAR = 2200
 MAX_OFFSET_S = 14 * 3600
 """UTC+14 is the farthest time zone in use (Line Islands)."""
+_LONGEST = 80
 _GPS_SLACK_S = 150
 """A GPS fix is older than the exposure by up to a few minutes; zones differ by multiples of 15 minutes."""
 
@@ -48,7 +49,7 @@ class Moment:
 
 def from_exif(date: str | None, fraction: str | None = None, offset: str | None = None) -> Moment | None:
     """EXIF's `YYYY:MM:DD HH:MM:SS` with its SubSecTime and OffsetTime (EXIF 2.31, 4.6.5)."""
-    found = _EXIF.match((date or "").strip())
+    found = _EXIF.match(_short(date))
     if found is None:
         return None
     year, month, day, hour, minute, second, own_fraction, rest = found.groups()
@@ -59,7 +60,7 @@ def from_exif(date: str | None, fraction: str | None = None, offset: str | None 
 
 def from_xmp(text: str | None) -> Moment | None:
     """An XMP date (ISO 8601, XMP part 1, 8.2.1.1), from a year alone to fractions of a second with a zone."""
-    found = _XMP.fullmatch((text or "").strip())
+    found = _XMP.fullmatch(_short(text))
     if found is None:
         return None
     *parts, fraction, zone = found.groups()
@@ -68,10 +69,10 @@ def from_xmp(text: str | None) -> Moment | None:
 
 def from_iptc(date: str | None, time: str | None) -> Moment | None:
     """IIM's `CCYYMMDD` and `HHMMSS±HHMM` (IPTC IIM 4.2, datasets 2:55 and 2:60)."""
-    digits = re.sub(r"\D", "", date or "")
+    digits = re.sub(r"\D", "", _short(date))
     if len(digits) != 8:
         return None
-    clock = re.fullmatch(r"(\d{2}):?(\d{2}):?(\d{2})\s*(\S*)", (time or "").strip())
+    clock = re.fullmatch(r"(\d{2}):?(\d{2}):?(\d{2})\s*(\S*)", _short(time))
     hour, minute, second, zone = clock.groups() if clock else ("00", "00", "00", "")
     return _moment((digits[:4], digits[4:6], digits[6:], hour, minute, second), None, offset_seconds(zone))
 
@@ -100,7 +101,7 @@ def from_parts(*parts: int) -> Moment | None:
 
 def offset_seconds(text: str | None) -> int | None:
     """`+02:00`, `-0500` or `Z` as seconds east of UTC."""
-    text = (text or "").strip()
+    text = _short(text)
     if text in {"Z", "z"}:
         return 0
     found = _OFFSET.fullmatch(text)
@@ -121,6 +122,11 @@ def offset_from_gps(local: str, utc: str | None) -> int | None:
     if abs(difference - nearest) > _GPS_SLACK_S or abs(nearest) > MAX_OFFSET_S:
         return None
     return nearest
+
+
+def _short(text: str | None) -> str:
+    """No moment takes as much; patterns with several optional parts take long over pages of blanks."""
+    return (text or "").strip()[:_LONGEST]
 
 
 def _moment(parts: tuple[str | None, ...], fraction: str | None, offset_s: int | None) -> Moment | None:

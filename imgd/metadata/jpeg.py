@@ -6,7 +6,7 @@ import re
 import struct
 
 from imgd.metadata import ciff, dates, iptc
-from imgd.metadata.blocks import MAX_XMP_BYTES, Blocks
+from imgd.metadata.blocks import MAX_BLOCKS, MAX_XMP_BYTES, Blocks
 from imgd.metadata.record import Record
 
 _XMP_TAIL = b"://ns.adobe.com/xap/1.0/\0"
@@ -16,6 +16,7 @@ _FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _BARE = frozenset({0x01, *range(0xD0, 0xD8)})
 _MARKER = re.compile(rb"\xff[^\xff\0]", re.DOTALL)
 _MAX_SEGMENTS = 2_000
+_MAX_RESOURCES_BYTES = 16 * 1024 * 1024
 
 
 def locate_whole(data: bytes, blocks: Blocks) -> None:
@@ -53,7 +54,9 @@ class _Segments:
     def __init__(self, data: bytes, blocks: Blocks) -> None:
         self.data, self.blocks = data, blocks
         self._extended: dict[bytes, list[tuple[int, bytes]]] = {}
+        self._extended_bytes = 0
         self._photoshop: list[bytes] = []
+        self._photoshop_bytes = 0
 
     def add(self, marker: int, body: int, end: int) -> None:
         data, blocks = self.data, self.blocks
@@ -64,7 +67,7 @@ class _Segments:
         elif marker == 0xEC:
             _picture_info(data[body:end], blocks)
         elif marker == 0xED and data.startswith(_PHOTOSHOP, body):
-            self._photoshop.append(data[body + len(_PHOTOSHOP) : end])
+            self._add_photoshop(data[body + len(_PHOTOSHOP) : end])
         elif marker in _FRAMES and blocks.width is None and body + 5 <= end:
             height, width = struct.unpack_from(">HH", data, body + 1)
             if width and height:
@@ -80,7 +83,21 @@ class _Segments:
             head = body + len(_EXTENDED_XMP)
             if head + 40 <= end:
                 (offset,) = struct.unpack_from(">I", data, head + 36)
-                self._extended.setdefault(data[head : head + 32], []).append((offset, data[head + 40 : end]))
+                self._add_extended(data[head : head + 32], offset, data[head + 40 : end])
+
+    def _add_photoshop(self, part: bytes) -> None:
+        self._photoshop_bytes += len(part)
+        if self._photoshop_bytes > _MAX_RESOURCES_BYTES:
+            self.blocks.note("Photoshop resources are too long to be read")
+        else:
+            self._photoshop.append(part)
+
+    def _add_extended(self, identifier: bytes, offset: int, part: bytes) -> None:
+        self._extended_bytes += len(part)
+        if self._extended_bytes > MAX_BLOCKS * MAX_XMP_BYTES:
+            self.blocks.note("extended XMP is too long to be read")
+        else:
+            self._extended.setdefault(identifier, []).append((offset, part))
 
     def finish(self) -> None:
         """An XMP packet over 64 KiB is cut into segments (XMP part 3, 1.1.3.1); its digest is in the main one."""
@@ -103,7 +120,7 @@ def locate_photoshop(resources: bytes, blocks: Blocks, *, embedded: bool = True)
     """
     for identifier, start, end in iptc.resources(resources, 0, len(resources)):
         if identifier == iptc.RESOURCE_IPTC:
-            blocks.iptc.append(resources[start:end])
+            blocks.add_iptc(resources[start:end])
         elif identifier == iptc.RESOURCE_EXIF and not (embedded and blocks.exif):
             blocks.add_exif(resources, start, end)
         elif identifier == iptc.RESOURCE_XMP and not (embedded and blocks.xmp):
@@ -118,13 +135,13 @@ def _next_marker(data: bytes, position: int, end: int) -> int:
 
 def _picture_info(segment: bytes, blocks: Blocks) -> None:
     """APP12 of cameras older than EXIF (Olympus, Agfa): `Name=value` lines; exposure in microseconds."""
-    if b"[picture info]" not in segment[:64]:
+    if b"[picture info]" not in segment[:64] or blocks.records:
         return
-    pairs = re.findall(r"^\s*(\w+)=([^\r\n\0]*)", segment.decode("latin-1"), re.MULTILINE)
+    pairs = re.findall(r"^[ \t]*(\w+)=([^\r\n\0]*)", segment.decode("latin-1"), re.MULTILINE)
     values = {name.lower(): value.strip() for name, value in pairs}
     seconds, shutter = values.get("timedate", ""), values.get("shutter", "")
     aperture = re.fullmatch(r"F?(\d{1,3}(?:\.\d{1,3})?)", values.get("fnumber", ""))
-    blocks.records.append(
+    blocks.add_record(
         Record(
             original=dates.from_unix(int(seconds)) if seconds.isascii() and seconds.isdigit() else None,
             shutter_s=int(shutter) / 1e6 if re.fullmatch(r"[1-9]\d{0,8}", shutter, re.ASCII) else None,

@@ -27,7 +27,7 @@ from typing import Any
 
 from imgd.domain import ByteRange
 from imgd.metadata import dates, exif, iptc, xmp
-from imgd.metadata.blocks import Blocks, ExifBlock, Part
+from imgd.metadata.blocks import MAX_SIDECAR_BYTES, Blocks, ExifBlock, Part
 from imgd.metadata.dates import Moment
 from imgd.metadata.exif import Directories
 from imgd.metadata.locate import locate
@@ -77,6 +77,11 @@ def read_photo(data: ByteRange, file_name: str = "", sidecars: Sequence[tuple[st
     ordered = sorted(sidecars, key=lambda sidecar: not sidecar[0].lower().startswith(file_name.lower() + "."))
     for name, content in ordered:
         problems: list[str] = []
+        if len(content) > MAX_SIDECAR_BYTES:
+            blocks.note(
+                f"{name}: {len(content) // 1024} KiB are more than the {MAX_SIDECAR_BYTES // 1024} KiB read"
+            )
+            continue
         sources.append(Source(f"sidecar:{name}", xmp.read(content, problems)))
         for problem in problems:
             blocks.note(f"{name}: {problem}")

@@ -33,6 +33,7 @@ _CORE: Final = "{http://iptc.org/std/Iptc4xmpCore/1.0/xmlns/}"
 _EXT: Final = "{http://iptc.org/std/Iptc4xmpExt/2008-02-29/}"
 
 _MAX_REGIONS: Final = 500
+_LONGEST_COORDINATE: Final = 80
 _COORDINATE: Final = re.compile(
     r"\s*(-?\d+(?:\.\d+)?)(?:[,;\s]+(\d+(?:\.\d+)?))?(?:[,;\s]+(\d+(?:\.\d+)?))?\s*([NSEWnsew]?)\s*"
 )
@@ -164,7 +165,7 @@ def _position(found: Struct) -> Position | None:
 
 def _degrees(text: str | None, reference: str | None, limit: int) -> float | None:
     """`DDD,MM.mmk` or `DDD,MM,SSk` (XMP part 2, 1.2.7.4), or plain signed degrees with a separate reference."""
-    read = _COORDINATE.fullmatch(text or "")
+    read = _COORDINATE.fullmatch((text or "")[:_LONGEST_COORDINATE])
     if read is None:
         return None
     whole = abs(float(read[1])) + float(read[2] or 0) / 60 + float(read[3] or 0) / 3600
