@@ -4,9 +4,9 @@ undisturbed run, and how much was done twice.
     bench/killed.py [--photos 4000] [--seconds 60]
 
 Two real daemons, one after the other, with the built-in analyzers and one of a plugin that only takes its time (so
-that the ingest outlasts the kills), over the same photos: corpus photos and generated ones, RAWs, sidecars, files
-that are cut. Compared are photos, sidecars, findings, facts, texts, tags, metadata, jobs, the documents and words of
-the text index and the previews, by path; times and ids are not. What was done twice is counted by opens: of the photo
+that the ingest outlasts the kills), over the same photos: corpus photos and generated ones, RAWs, sidecars, cut
+files. Compared are photos, sidecars, findings, facts, texts, tags, metadata, jobs, the documents and words of the
+text index and the previews, by path; times and ids are not. What was done twice is counted by opens: of the photo
 that the worker had in hand, and of the one that it had opened ahead of time.
 """
 

@@ -13,8 +13,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from types import FrameType
-from typing import Any, NoReturn
+from typing import Any
 
 import tomli_w
 
@@ -201,11 +200,10 @@ def library(**options: Any) -> Iterator[Library]:
     """A library in a temporary directory; neither it nor its daemon is left, however this ends."""
     with tempfile.TemporaryDirectory(prefix="imgd-bench-", ignore_cleanup_errors=True) as name:
         owned = Library(Path(name), **options)
-        with _stopped_by_sigterm():
-            try:
-                yield owned
-            finally:
-                owned.stop()
+        try:
+            yield owned
+        finally:
+            owned.stop()
 
 
 def make_old(folder: Path) -> None:
@@ -228,7 +226,8 @@ def write_plugin(folder: Path, name: str, source: str) -> Path:
 
 def run(main: Callable[[], dict[str, Any]]) -> None:
     """Run a benchmark and print its figures as one line of JSON; where nothing could be measured it ends in a
-    sentence and an exit code of 1."""
+    sentence and an exit code of 1. Ctrl-C and SIGTERM let it clean up."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         print(json.dumps(main()))
     except (LibraryError, ImgdError) as error:
@@ -244,15 +243,3 @@ def _children(pid: int) -> list[int]:
         with contextlib.suppress(OSError):
             found += [int(child) for child in task.read_text(encoding="ascii").split()]
     return found
-
-
-@contextlib.contextmanager
-def _stopped_by_sigterm() -> Iterator[None]:
-    def leave(_number: int, _frame: FrameType | None) -> NoReturn:
-        raise KeyboardInterrupt
-
-    before = signal.signal(signal.SIGTERM, leave)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)

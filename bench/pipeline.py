@@ -77,7 +77,7 @@ async def run_imgd(warm_up: Path, folder: Path, processes: int, scratch: Path) -
         paths=PathSettings(scratch / "state", scratch / "cache", scratch / "models", scratch / "s")
     )
     database = Database(settings.database, migrations())
-    active = _activate(database, settings)
+    active = activate(database, settings)
     starter, listener = ChildStarter(), Silent()
     pipeline = Pipeline(database, starter, settings, active, formats=(), listener=listener, workers=processes)
     register_root(database, warm_up, 0)
@@ -120,7 +120,8 @@ def register_root(database: Database, folder: Path, number: int) -> int:
     return count
 
 
-def _activate(database: Database, settings: Settings) -> list[ActiveAnalyzer]:
+def activate(database: Database, settings: Settings) -> list[ActiveAnalyzer]:
+    """The built-in analyzers with their defaults, known to `database`."""
     classes = imgd_analyzers()
 
     def work(connection: sqlite3.Connection) -> list[ActiveAnalyzer]:
