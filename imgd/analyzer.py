@@ -30,13 +30,14 @@ class Analyzer(abc.ABC, Generic[SettingsT]):
     """Change it when findings change: every photo is then analyzed again, at low priority."""
     needs: ClassVar[Needs] = Needs()
     device: ClassVar[Device] = Device.CPU
-    batch_size: ClassVar[int] = 1
+    batch_size: int = 1
     """The most photos one call receives; smaller batches come when no more photos are there."""
-    memory_mb: ClassVar[float] = 0
+    memory_mb: float = 0
     """What the loaded analyzer takes of its device's memory (the GPU's, or the machine's), without photos."""
-    photo_mb: ClassVar[float] = 0
+    photo_mb: float = 0
     """What each photo of a batch adds to that while it is analyzed. With it, batches are as large as the device's
-    memory allows, up to `batch_size`; with 0, that is what they are."""
+    memory allows, up to `batch_size`; with 0, that is what they are. `load` may set these three anew for an
+    instance whose settings decide about them; what stands in the class is what the analyzer is placed by."""
     after: ClassVar[tuple[str, ...]] = ()
     """Analyzers whose findings of the same photo this one reads."""
     facts: ClassVar[Mapping[str, type]] = {}

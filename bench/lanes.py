@@ -1,0 +1,258 @@
+"""What a lane costs above its model: photos/s through a real lane, against the bare loop of the same model.
+
+    bench/lanes.py [--photos 320] [--rounds 5]                the concept models, which run on the CPU
+    bench/lanes.py --openclip ViT-B-32 [--device cuda:0] [--precision bf16] [--batches 40] [--batch-size 256]
+
+Both are given the same pixels, which lie ready in memory, in batches of the same size, in turn, round by round;
+the ratio is the median of the rounds. The lane is a process of its own, and its clock runs from the first photo
+that is sent to the last checked finding that is received. The bare loop of the concept models is `analyze` of the
+same analyzer in this process; that of OpenCLIP, which has random weights, is the forward pass alone, over a batch
+that lies normalised on the device. The concept models are also measured through the whole pipeline, where workers
+decode and the main process commits beside them.
+
+The concept models come from the model store: `--models`, or $IMGD_TEST_MODELS, or the user's own. `--openclip`
+wants torch, torchvision and open_clip_torch in the environment. `--memory-mb` gives the lane less memory than is
+free.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import os
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from lane_feed import LaneFeed, Pixels, lane_feed, ready_batches
+from photos import lay_out, make_photo, ordinary_photos
+from PIL import Image, ImageOps
+
+from imgd.config import PathSettings
+
+_PHOTO_SHAPES = ((224, 336), (336, 224), (252, 336), (336, 252))
+"""Height and width of photos of 3:2 and 4:3 whose longest edge is 336 px."""
+_WARM_BATCHES = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """Photos/s of each round."""
+
+    bare: list[float]
+    lane: list[float]
+
+    @property
+    def ratio(self) -> float:
+        return statistics.median(lane / bare for lane, bare in zip(self.lane, self.bare, strict=True))
+
+
+async def compare(feed: LaneFeed, bare: Callable[[], None], count: int, rounds: int) -> Measured:
+    """`bare` works through `count` photos as the lane does."""
+    measured = Measured([], [])
+    for _ in range(rounds):
+        began = time.perf_counter()
+        bare()
+        measured.bare.append(count / (time.perf_counter() - began))
+        measured.lane.append(count / await feed.analyze(count))
+    return measured
+
+
+# ---------------------------------------------------------------------- the concept models
+
+
+async def measure_concepts(options: argparse.Namespace) -> dict[str, Any]:
+    from imgd_concepts.analyzer import ConceptAnalyzer
+    from imgd_concepts.settings import ConceptSettings
+
+    directories = _concept_models(options.models)
+    settings = ConceptSettings()
+    with tempfile.TemporaryDirectory(prefix="imgd-bench-") as scratch:
+        files = ordinary_photos(options.photos)
+        if not files:
+            print("no photo corpus: photos are made here")
+            files = [make_photo(Path(scratch) / f"{n}.jpg", n, (1024, 768)) for n in range(64)]
+        photos = [decode(path, ConceptAnalyzer.needs.edge) for path in files]
+        analyzer = ConceptAnalyzer(settings, directories)
+        analyzer.load("cpu")
+        arguments = {"device": "cpu", "memory_mb": options.memory_mb}
+        async with lane_feed(ConceptAnalyzer, settings, directories, photos, **arguments) as feed:
+            await feed.analyze(feed.batch_size * _WARM_BATCHES)
+            batches = ready_batches(photos, options.photos, feed.batch_size)
+
+            def bare() -> None:
+                for batch in batches:
+                    analyzer.analyze(batch)
+
+            measured = await compare(feed, bare, options.photos, options.rounds)
+            batch_size = feed.batch_size
+        analyzer.close()
+        through = await through_pipeline(files, settings, directories, Path(scratch))
+    bare_rate = statistics.median(measured.bare)
+    report("bare loop", "lane", measured, batch_size)
+    print(f"through the pipeline, decode and commits beside it: {through:.1f} photos/s, {through / bare_rate:.3f}")
+    return figures("concepts", measured, batch_size) | {
+        "pipeline_photos_per_s": round(through, 1),
+        "pipeline_ratio": round(through / bare_rate, 3),
+    }
+
+
+async def through_pipeline(
+    files: list[Path], settings: object, directories: dict[str, Path], scratch: Path
+) -> float:
+    """Photos/s from owed jobs to committed findings, with the concept models alone; they are loaded before."""
+    from imgd_concepts.analyzer import ConceptAnalyzer
+    from pipeline import Silent, register_root
+
+    from imgd.config import Settings
+    from imgd.pipeline.plan import ActiveAnalyzer, make_spec
+    from imgd.pipeline.process import ChildStarter
+    from imgd.pipeline.scheduler import Pipeline
+    from imgd.store.analyzers import AnalyzerDeclaration, synchronise
+    from imgd.store.database import Database
+    from imgd.store.migrate import migrations
+
+    house = scratch / "imgd"
+    database = Database(house / "library.db", migrations())
+    declared = [AnalyzerDeclaration(ConceptAnalyzer.name, ConceptAnalyzer.version, "")]
+    rows = database.write(lambda c: synchronise(c, declared)).result()
+    spec = make_spec(ConceptAnalyzer, settings, directories, None)
+    active = [ActiveAnalyzer(rows[ConceptAnalyzer.name].id, ConceptAnalyzer, spec)]
+    paths = PathSettings(house, house / "cache", house / "models", house / "s")
+    starter, listener = ChildStarter(), Silent()
+    workers = len(os.sched_getaffinity(0))
+    pipeline = Pipeline(
+        database, starter, Settings(paths=paths), active, formats=(), listener=listener, workers=workers
+    )
+    try:
+        register_root(database, lay_out(files[:8], scratch / "warm"), 0)
+        pipeline.start()
+        await _finished(pipeline)
+        count = register_root(database, lay_out(files, scratch / "all"), 1)
+        began = time.perf_counter()
+        pipeline.wake()
+        await _finished(pipeline)
+        return count / (time.perf_counter() - began)
+    finally:
+        await pipeline.stop()
+        await starter.stop()
+        database.close()
+
+
+async def _finished(pipeline: Any) -> None:
+    while pipeline.busy:  # noqa: ASYNC110 - as a client that asks would
+        await asyncio.sleep(0.01)
+
+
+def decode(path: Path, edge: int) -> Pixels:
+    """(h, w, 3) uint8, upright, longest edge at most `edge`."""
+    with Image.open(path) as image:
+        image.draft("RGB", (edge, edge))
+        upright = ImageOps.exif_transpose(image).convert("RGB")
+        upright.thumbnail((edge, edge), Image.Resampling.BICUBIC)
+        return np.asarray(upright)
+
+
+def _concept_models(models: Path) -> dict[str, Path]:
+    from imgd_concepts.analyzer import ConceptAnalyzer
+    from imgd_concepts.models import MODELS
+
+    from imgd.errors import ImgdError
+    from imgd.weights.catalogue import Catalogue
+    from imgd.weights.store import ModelStore
+
+    store = ModelStore(models, Catalogue({model.name: model for model in MODELS}))
+    try:
+        return {name: store.directory(name) for name in ConceptAnalyzer.requires}
+    except ImgdError as error:
+        sys.exit(f"not measured: {error}; `imgctl models pull default` fetches the concept models")
+
+
+# ---------------------------------------------------------------------- OpenCLIP
+
+
+async def measure_openclip(options: argparse.Namespace) -> dict[str, Any]:
+    from openclip import OpenClipAnalyzer, Tower, TowerSettings
+
+    settings = TowerSettings(options.openclip, options.precision, options.batch_size)
+    random = np.random.default_rng(0)
+    photos = [
+        random.integers(0, 256, (*_PHOTO_SHAPES[number % len(_PHOTO_SHAPES)], 3), dtype=np.uint8)
+        for number in range(2 * options.batch_size)
+    ]
+    arguments = {"device": options.device, "memory_mb": options.memory_mb}
+    tower = Tower(settings, options.device)
+    async with lane_feed(OpenClipAnalyzer, settings, {}, photos, **arguments) as feed:
+        await feed.analyze(1)
+        batch_size = feed.batch_size
+        await feed.analyze(batch_size * _WARM_BATCHES)
+        ready = tower.ready(batch_size)
+
+        def bare() -> None:
+            for _ in range(options.batches):
+                tower.forward(ready)
+            tower.synchronise()
+
+        bare()
+        measured = await compare(feed, bare, batch_size * options.batches, options.rounds)
+    where = f"{options.openclip}, {options.precision}, {options.device}"
+    if options.device.startswith("cuda"):
+        where += f" ({tower.torch.cuda.get_device_name(tower.device)})"
+    memory = f"{options.memory_mb} MB" if options.memory_mb else "what is free"
+    print(f"{where}: of at most {options.batch_size} photos at once, {memory} allows {batch_size}")
+    report("forward pass", "lane", measured, batch_size)
+    return figures(options.openclip, measured, batch_size) | {
+        "device": where,
+        "weights_mb": round(tower.weights_mb(), 1),
+        "photo_mb": round(tower.photo_mb(), 2),
+        "memory_mb": options.memory_mb,
+    }
+
+
+# ---------------------------------------------------------------------- what comes of it
+
+
+def report(bare: str, lane: str, measured: Measured, batch_size: int) -> None:
+    print(f"{'photos/s, batches of ' + str(batch_size):28}{bare:>14}{lane:>14}{'ratio':>9}")
+    for number, (one, other) in enumerate(zip(measured.bare, measured.lane, strict=True), start=1):
+        print(f"{'round ' + str(number):28}{one:14.1f}{other:14.1f}{other / one:9.3f}")
+
+
+def figures(model: str, measured: Measured, batch_size: int) -> dict[str, Any]:
+    return {
+        "bench": "lanes",
+        "model": model,
+        "batch_size": batch_size,
+        "bare_photos_per_s": round(statistics.median(measured.bare), 1),
+        "lane_photos_per_s": round(statistics.median(measured.lane), 1),
+        "ratio": round(measured.ratio, 3),
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--photos", type=int, default=320)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--models", type=Path, default=os.environ.get("IMGD_TEST_MODELS"))
+    parser.add_argument("--memory-mb", type=int, default=0)
+    parser.add_argument("--openclip", metavar="MODEL")
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--precision", choices=("fp32", "bf16"), default="bf16")
+    parser.add_argument("--batches", type=int, default=40)
+    parser.add_argument("--batch-size", type=int, default=256)
+    options = parser.parse_args()
+    options.models = Path(options.models or PathSettings().models_dir).absolute()
+    here = str(Path(__file__).resolve().parent)
+    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [here, os.environ.get("PYTHONPATH")]))
+    print(json.dumps(asyncio.run(measure_openclip(options) if options.openclip else measure_concepts(options))))
+
+
+if __name__ == "__main__":
+    main()
