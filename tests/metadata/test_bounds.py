@@ -1,4 +1,4 @@
-"""However much a file says of itself, what is read of it stays small, and reading takes no longer than a moment."""
+"""However much a file says of itself, what is read of it stays small, and reading takes but a moment."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def test_a_png_of_many_texts_keeps_those_that_mean_something() -> None:
 
 
 def test_text_that_unpacks_to_much_and_then_breaks_is_unpacked_once() -> None:
-    bomb = zlib.compress(bytes(3_000_000), 9)[:-8] + b"\xff" * 8
+    bomb = zlib.compress(bytes(3_000_000), 9)[:-4] + b"\xff" * 4
     data = PNG + b"".join(chunk(b"zTXt", b"Title\0\0" + bomb) for _ in range(2000))
     blocks = locate(data)
     assert blocks.problems[0] == "PNG text 'Title' cannot be unpacked"
@@ -71,12 +71,12 @@ def test_a_profile_larger_than_any_real_one_is_not_unfolded() -> None:
 @pytest.mark.parametrize(
     "data",
     [
-        JPEG + segment(0xED, b"Photoshop 3.0\0" + b"8BIM\4\4\0\0" + struct.pack(">I", 30_000) + bytes(60_000)) * 1000,
+        JPEG + segment(0xED, b"Photoshop 3.0\0" + b"8BIM\4\4\0\0" + b"\0\0\x75\x30" + bytes(60_000)) * 1000,
         JPEG + segment(0xE1, XMP_SEGMENT + b" " * 60_000) * 1500,
         JPEG + segment(0xE1, EXTENDED + b"A" * 32 + bytes(8) + b" " * 60_000) * 1500,
         JPEG + b"".join(segment(0xE1, EXTENDED + b"%032d" % i + bytes(8) + b" " * 60_000) for i in range(1500)),
         JPEG + segment(0xE1, b"Exif\0\0" + TIFF + bytes(50_000)) * 1500,
-        b"8BPS" + bytes(26) + struct.pack(">I", 10**8) + (b"8BIM\4\4\0\0" + struct.pack(">I", 50_000) + bytes(50_000)) * 900,
+        b"8BPS" + bytes(26) + struct.pack(">I", 10**8) + (b"8BIM\4\4\0\0\0\0\xc3\x50" + bytes(50_000)) * 900,
         FTYP + box(b"uuid", bytes.fromhex("be7acfcb97a942e89c71999491e3afac") + b" " * 50_000) * 900,
         FTYP + box(b"uuid", bytes.fromhex("33c7a4d2b81d4723a0baf1a3e097ad38") + b" " * 50_000) * 900,
         b"RIFF\0\0\0\0WEBP" + (b"XMP " + struct.pack("<I", 50_000) + b" " * 50_000) * 900,
