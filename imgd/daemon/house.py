@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import errno
 import logging
-import os
 import sqlite3
 import time
 from collections.abc import Sequence
@@ -195,7 +194,6 @@ class House:
     # ------------------------------------------------------------------ parts
 
     def _make_pipeline(self) -> Pipeline:
-        workers = self.settings.pipeline.workers or len(os.sched_getaffinity(0))
         return Pipeline(
             self.database,
             self.starter,
@@ -204,7 +202,7 @@ class House:
             formats=tuple((each.__module__, each.__qualname__) for each in self.registry.formats()),
             listener=self,
             after_commit=_adopt,
-            workers=workers,
+            workers=self.settings.pipeline.workers,
         )
 
     async def _in_store(self, work: Work[T]) -> T:

@@ -17,8 +17,8 @@ _DIRECT_BYTES = 4 * _BLOCK_BYTES
 class RangedFile:
     """The bytes of an open file by `len`, index, slice and `startswith`, as of `bytes`.
 
-    Small parts come from blocks of 16 KiB that are kept (4 MiB at most); a large part is read by itself. `fault` is
-    the error of a read that failed.
+    Small parts come from blocks of 16 KiB that are kept (4 MiB at most); a large part is read by itself. `fault`
+    is the error of a read that failed.
     """
 
     def __init__(self, descriptor: int, size: int) -> None:

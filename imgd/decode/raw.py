@@ -6,8 +6,10 @@ all that it is given.
 
 from __future__ import annotations
 
+import contextlib
 import io
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -24,15 +26,28 @@ from imgd.decode.ranges import RangedFormat
 from imgd.decode.raw_marks import EXTENSIONS, is_raw
 from imgd.decode.stderr import native_stderr
 from imgd.decode.structure import expected_size
+from imgd.decode.turns import Turns
 from imgd.domain import ByteRange, Picture
 from imgd.errors import BrokenImageError, UnsupportedFormatError
 
 # LibRaw's flip -> EXIF orientation
 _TURNS = {0: 1, 3: 3, 5: 8, 6: 6}
 _TOLERANCE = 0.02
+_FULL_BYTES_PER_PIXEL, _HALF_BYTES_PER_PIXEL = 16, 6
+"""What LibRaw takes: the sensor's data (2), four colours of 16 bits (8; half: 2), the picture and its copy (6; 2)."""
 
 Size = tuple[int, int]
 Pixels = npt.NDArray[np.uint8]
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What one decode is to give, and what the file's structure tells beforehand."""
+
+    edge_px: int
+    max_pixels: int
+    damage: str
+    declared: Size | None
 
 
 class RawFormat(RangedFormat):
@@ -41,8 +56,9 @@ class RawFormat(RangedFormat):
     name = "raw"
     extensions = EXTENSIONS
 
-    def __init__(self) -> None:
-        self._jpeg = Jpeg()
+    def __init__(self, turns: Turns) -> None:
+        self._turns = turns
+        self._jpeg = Jpeg(turns)
 
     def matches(self, data: ByteRange, name: str) -> bool:
         return is_raw(data, name)
@@ -51,82 +67,62 @@ class RawFormat(RangedFormat):
         found = list(tiff.directories(data))
         expected = tiff.end_of(found) if found else expected_size(data)
         damage = truncated(len(data), expected) if expected > len(data) else ""
-        declared = raw_previews.declared_size(data, found)
-        if declared is not None:
-            picture = self._by_ranges(data, found, declared, edge_px, max_pixels, damage)
-            if picture is not None:
-                return picture
-        return self._by_libraw(data[:], declared, edge_px, max_pixels, damage)
+        asked = _Asked(edge_px, max_pixels, damage, raw_previews.declared_size(data, found))
+        return self._by_ranges(data, found, asked) or self._by_libraw(data[:], asked)
 
-    def _by_ranges(
-        self,
-        data: ByteRange,
-        found: list[tiff.Directory],
-        declared: Size,
-        edge_px: int,
-        max_pixels: int,
-        damage: str,
-    ) -> Picture | None:
-        """The photo by its directories and a preview; None where no preview serves."""
+    def _by_ranges(self, data: ByteRange, found: Sequence[tiff.Directory], asked: _Asked) -> Picture | None:
+        """The photo by its directories and a preview; None where they do not tell its size or no preview serves."""
+        if asked.declared is None:
+            return None
         turn = raw_previews.orientation(found)
-        width, height = upright_size(declared, turn)
-        check_pixels(width, height, max_pixels)
-        if edge_px == 0:
-            return Picture(None, width, height, "metadata", damage)
-        needed = exact_size(width, height, edge_px)
+        width, height = upright_size(asked.declared, turn)
+        check_pixels(width, height, asked.max_pixels)
+        if asked.edge_px == 0:
+            return Picture(None, width, height, "metadata", asked.damage)
+        needed = exact_size(width, height, asked.edge_px)
         jpegs = (data[place : place + size] for place, size in raw_previews.previews(data, found))
-        pixels = self._serving(jpegs, (width, height), needed, turn, max_pixels)
+        pixels = self._serving(jpegs, (width, height), needed, turn, asked.max_pixels)
         if pixels is None:
             return None
-        return Picture(_fitted(pixels, needed), width, height, "preview", damage)
+        return Picture(_fitted(pixels, needed), width, height, "preview", asked.damage)
 
-    def _by_libraw(
-        self, data: bytes, declared: Size | None, edge_px: int, max_pixels: int, damage: str
-    ) -> Picture:
+    def _by_libraw(self, data: bytes, asked: _Asked) -> Picture:
         import rawpy
 
         try:
             with native_stderr() as heard, rawpy.imread(io.BytesIO(data)) as raw:
-                return self._climb(raw, declared, edge_px, max_pixels, damage, heard)
+                return self._climb(raw, asked, heard)
         except rawpy.LibRawUnsufficientMemoryError as error:
             raise out_of_memory() from error
         except rawpy.LibRawFileUnsupportedError as error:
-            if damage:
-                raise BrokenImageError(damage) from error
+            if asked.damage:
+                raise BrokenImageError(asked.damage) from error
             raise UnsupportedFormatError(
                 "this is a RAW file of a kind that LibRaw cannot read, or a damaged one"
             ) from error
         except rawpy.LibRawError as error:
-            raise BrokenImageError(damage or "damaged raw file: its image data is cut or garbled") from error
+            raise BrokenImageError(asked.damage or "damaged raw file: its image data is cut or garbled") from error
 
-    def _climb(
-        self,
-        raw: Any,
-        declared: Size | None,
-        edge_px: int,
-        max_pixels: int,
-        damage: str,
-        heard: Callable[[], str],
-    ) -> Picture:
+    def _climb(self, raw: Any, asked: _Asked, heard: Callable[[], str]) -> Picture:
         turn = _TURNS.get(raw.sizes.flip, 1)
         stored = _square_pixels(raw.sizes)
-        if declared is not None and _serves(stored, declared, declared):
-            stored = declared  # LibRaw keeps the edges of the sensor that the camera cuts off
+        if asked.declared is not None and _serves(stored, asked.declared, asked.declared):
+            stored = asked.declared  # LibRaw keeps the edges of the sensor that the camera cuts off
         width, height = upright_size(stored, turn)
         if width <= 0 or height <= 0:
-            raise BrokenImageError(damage or "damaged raw file: it has no picture")
-        check_pixels(width, height, max_pixels)
-        if edge_px == 0:
-            return Picture(None, width, height, "metadata", damage)
-        needed = exact_size(width, height, edge_px)
-        pixels = self._thumbnail(raw, (width, height), needed, turn, max_pixels)
-        route = "preview"
-        if pixels is None:
-            half = min(width // 2 - needed[0], height // 2 - needed[1]) >= 0
-            route = "half" if half else "full"
+            raise BrokenImageError(asked.damage or "damaged raw file: it has no picture")
+        check_pixels(width, height, asked.max_pixels)
+        if asked.edge_px == 0:
+            return Picture(None, width, height, "metadata", asked.damage)
+        needed = exact_size(width, height, asked.edge_px)
+        pixels = self._thumbnail(raw, (width, height), needed, turn, asked.max_pixels)
+        if pixels is not None:
+            return Picture(_fitted(pixels, needed), width, height, "preview", asked.damage)
+        half = min(width // 2 - needed[0], height // 2 - needed[1]) >= 0
+        with self._turns.take(width * height * (_HALF_BYTES_PER_PIXEL if half else _FULL_BYTES_PER_PIXEL)):
             pixels = _develop(raw, half)
-            damage = _judge(heard(), pixels, damage)
-        return Picture(_fitted(pixels, needed), width, height, route, damage)
+        damage = _judge(heard(), pixels, asked.damage)
+        return Picture(_fitted(pixels, needed), width, height, "half" if half else "full", damage)
 
     def _thumbnail(self, raw: Any, size: Size, needed: Size, turn: int, max_pixels: int) -> Pixels | None:
         """The upright preview that LibRaw finds, or None where there is none that serves."""
@@ -146,7 +142,8 @@ class RawFormat(RangedFormat):
     ) -> Pixels | None:
         """The first of `jpegs` that serves, upright; none that is too small, cut, damaged or misshapen does."""
         for jpeg in jpegs:
-            try:
+            # A broken preview is no reason to fail: the sensor's data is still there.
+            with contextlib.suppress(Exception):
                 header = self._jpeg.decode_turned(jpeg, 0, max_pixels, 1)
                 stored = (header.width, header.height)
                 own = self._jpeg.orientation_of(jpeg)
@@ -157,8 +154,6 @@ class RawFormat(RangedFormat):
                     picture = self._jpeg.decode_turned(jpeg, max(needed), max_pixels, fitting[0])
                     if not picture.damage:
                         return picture.pixels
-            except Exception:  # noqa: BLE001  a broken preview is no reason to fail: the sensor's data is still there
-                continue
         return None
 
 

@@ -1,5 +1,5 @@
-"""The previews inside a RAW file that is a TIFF, and the photo's size, from its directories alone: what lets a preview
-stand in for the photo without the rest of the file being read."""
+"""The previews inside a RAW file that is a TIFF, and the photo's size, from its directories alone: what lets a
+preview stand in for the photo without the rest of the file being read."""
 
 from __future__ import annotations
 
@@ -23,31 +23,25 @@ _MAX_PREVIEW_BYTES = 64 << 20
 
 
 def declared_size(data: ByteRange, found: Sequence[Directory]) -> tuple[int, int] | None:
-    """The photo's (width, height) before it is turned upright, as the camera means it; None where that is not said.
+    """The photo's (width, height) before it is turned upright, as the camera means it; None where none is said.
 
-    A DNG says it in its main directory (DefaultCropSize, else the size of the sensor's image), a Panasonic by the
-    borders of the picture on the sensor, others in their EXIF, which counts unless it names another picture's size.
+    A Panasonic says it by the borders of the picture on the sensor, a DNG in its main directory (DefaultCropSize,
+    else the size of the sensor's image), others in their EXIF, which counts unless it is of another picture.
     """
     if not found:
         return None
-    first = found[0]
-    borders = [first.number(tag) for tag in _RW2_BORDERS] if data[:4] == b"IIU\0" else []
-    if borders and all(each is not None for each in borders):
-        top, left, bottom, right = (each or 0 for each in borders)
-        return (right - left, bottom - top) if right > left and bottom > top else None
+    if data[:4] == b"IIU\0":
+        return _between_borders(found[0])
     sensor = next((each for each in found if _is_sensor(each)), None)
-    scale = sensor.tags.get(_DEFAULT_SCALE) if sensor else None
-    if scale is not None and scale != (1, 1):
+    if sensor is not None and sensor.tags.get(_DEFAULT_SCALE, (1, 1)) != (1, 1):
         return None
     size = _size(sensor) if sensor else None
-    if sensor is not None and _DNG_VERSION in first.tags:
+    if sensor is not None and _DNG_VERSION in found[0].tags:
         return sensor.pair(_DEFAULT_CROP) or size
-    camera = tiff.directory_at(data, first.number(_EXIF) or 0)
-    meant = (camera.number(_EXIF_WIDTH) or 0, camera.number(_EXIF_HEIGHT) or 0) if camera else (0, 0)
-    if min(meant) <= 0:
-        return size
-    if size is None:
-        return meant
+    camera = tiff.directory_at(data, found[0].number(_EXIF) or 0)
+    meant = _pair(camera, _EXIF_WIDTH, _EXIF_HEIGHT) if camera else None
+    if meant is None or size is None:
+        return meant or size
     near = all(one <= other <= one * (1 + _CLOSE) for one, other in zip(meant, size, strict=True))
     return meant if near else size
 
@@ -61,7 +55,7 @@ def orientation(found: Sequence[Directory]) -> int:
 def previews(data: ByteRange, found: Sequence[Directory]) -> list[tuple[int, int]]:
     """(offset, size) of every JPEG that the directories name and that begins as one, the smallest first."""
     spans = {span for each in found for span in _jpegs(each) if span[1] <= _MAX_PREVIEW_BYTES}
-    whole = [(offset, size) for offset, size in spans if 8 <= offset and offset + size <= len(data)]
+    whole = [(offset, size) for offset, size in spans if offset >= 8 and offset + size <= len(data)]
     ordered = sorted(whole, key=lambda span: span[1])[:_MAX_PREVIEWS]
     return [(offset, size) for offset, size in ordered if data[offset : offset + 3] == b"\xff\xd8\xff"]
 
@@ -81,8 +75,17 @@ def _jpegs(directory: Directory) -> Iterator[tuple[int, int]]:
 
 
 def _size(directory: Directory) -> tuple[int, int] | None:
-    width, height = directory.number(_WIDTH), directory.number(_HEIGHT)
-    return (width, height) if width and height and min(width, height) > 0 else None
+    return _pair(directory, _WIDTH, _HEIGHT)
+
+
+def _pair(directory: Directory, first: int, second: int) -> tuple[int, int] | None:
+    one, other = directory.number(first), directory.number(second)
+    return (one, other) if one and other and min(one, other) > 0 else None
+
+
+def _between_borders(directory: Directory) -> tuple[int, int] | None:
+    top, left, bottom, right = (directory.number(tag) or 0 for tag in _RW2_BORDERS)
+    return (right - left, bottom - top) if right > left and bottom > top else None
 
 
 def _is_sensor(directory: Directory) -> bool:

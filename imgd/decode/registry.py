@@ -10,6 +10,7 @@ from imgd.decode.foreign import foreign_kind
 from imgd.decode.formats import PILLOW_FORMATS
 from imgd.decode.pillow import PillowFormat
 from imgd.decode.raw import RawFormat
+from imgd.decode.turns import NoTurns, Turns
 from imgd.domain import ByteRange
 from imgd.errors import UnsupportedFormatError
 
@@ -25,9 +26,10 @@ class FormatRegistry:
     One of `extra` that cannot be made is left out, and the log says why.
     """
 
-    def __init__(self, extra: Sequence[type[ImageFormat]] = ()) -> None:
+    def __init__(self, extra: Sequence[type[ImageFormat]] = (), turns: Turns | None = None) -> None:
+        """`turns`: what large decodes of imgd's own formats wait for; nothing, where None."""
         self._extra = tuple(_made(reversed(extra)))
-        self._built_in = tuple(each() for each in BUILT_IN)
+        self._built_in = tuple(each(turns or NoTurns()) for each in BUILT_IN)
         self._told: set[ImageFormat] = set()
 
     def identify(self, data: ByteRange, name: str) -> ImageFormat:

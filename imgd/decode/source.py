@@ -78,8 +78,8 @@ class Source:
             self._descriptor = -1
 
     def fetch(self) -> None:
-        """Have the kernel read ahead what will be needed, without waiting for it: of a large RAW the beginning, where
-        the directories and most previews are, and the end; else all."""
+        """Have the kernel read ahead what will be needed, without waiting for it: of a large RAW the beginning,
+        where the directories and most previews are, and the end; else all."""
         size = self.stat.size_bytes
         is_raw = os.path.splitext(self.name)[1].lower() in RAW_EXTENSIONS
         first = _RANGED_FROM_BYTES if is_raw else size

@@ -57,12 +57,12 @@ class Arena:
 
 
 class ArenaView:
-    """A child's side: all of the arena mapped, and its own line to write."""
+    """A child's side: all of the arena mapped, its own line to write, and the file `fd` to hold locks on."""
 
     def __init__(self, fd: int, size_bytes: int, index: int) -> None:
         self.memory = mmap.mmap(fd, size_bytes)
+        self.fd = fd
         self._line = index * _LINE_BYTES
-        os.close(fd)
 
     def write_line(self, text: str) -> None:
         data = text.encode(errors="replace")[: _LINE_BYTES - 1] + b"\0"

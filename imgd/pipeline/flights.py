@@ -14,7 +14,17 @@ from imgd.domain import Decoded, DecodeReport, Outcome, StoredFinding
 from imgd.pipeline.arena import Arena
 from imgd.pipeline.commit import AfterCommit, Committer
 from imgd.pipeline.lanes import Lane
-from imgd.pipeline.messages import AnalyzerOutcome, LaneItem, Level, PhotoResult, PhotoStatus, PhotoTask, StandIn
+from imgd.pipeline.messages import (
+    DECODING,
+    WAITING,
+    AnalyzerOutcome,
+    LaneItem,
+    Level,
+    PhotoResult,
+    PhotoStatus,
+    PhotoTask,
+    StandIn,
+)
 from imgd.pipeline.plan import ActiveAnalyzer, Plan
 from imgd.pipeline.pool import Guilt, WorkerPool
 from imgd.pipeline.rates import RateMeter
@@ -168,7 +178,9 @@ class Flights:
             self._submit(flight)
             return
         del self._deaths[task.photo_id]
-        self._fail_all(flight, f"{'decoding it' if doing == 'decode' else f'analyzer {doing}'}: {reason}")
+        self._fail_all(
+            flight, f"{'decoding it' if doing in (DECODING, WAITING) else f'analyzer {doing}'}: {reason}"
+        )
 
     def item_analyzed(self, item: LaneItem, outcome: AnalyzerOutcome, size_bytes: int = 0) -> None:
         flight = self._flights[item.photo_id]

@@ -12,6 +12,9 @@ from msgspec import Struct
 
 from imgd.domain import DecodeReport, FileStat, StoredFinding
 
+DECODING, WAITING = "decode", "wait for memory"
+"""What a worker's line in the arena says, beside the names of analyzers."""
+
 
 @dataclass(frozen=True, slots=True)
 class AnalyzerSpec:
@@ -168,6 +171,7 @@ class WorkerSetup:
     arena_bytes: int
     nice: int
     recycle_after: int
+    share_bytes: int  # what a photo may take while other workers do the same; larger ones take turns
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from typing import Protocol
 
 from imgd.pipeline.arena import Arena
 from imgd.pipeline.channel import AsyncChannel, ChannelClosedError, UnreadableMessageError
-from imgd.pipeline.messages import PhotoResult, PhotoTask, Ready, WorkerSetup
+from imgd.pipeline.messages import DECODING, WAITING, PhotoResult, PhotoTask, Ready, WorkerSetup
 from imgd.pipeline.process import Child, ChildStarter
 from imgd.pipeline.tasks import start_task
 
@@ -47,8 +47,7 @@ class PoolListener(Protocol):
         """`size_bytes`: of the result as it was sent."""
 
     def photo_killed(self, task: PhotoTask, doing: str, reason: str, guilt: Guilt) -> None:
-        """The worker ended at this photo while `doing` (`decode`, or an analyzer's name). `guilt`: of the photo, or
-        of the analyzer."""
+        """The worker ended at this photo while `doing` (`decode`, or an analyzer's name); `guilt` is theirs."""
 
     def analyzers_unloadable(self, faults: dict[str, str]) -> None: ...
 
@@ -193,11 +192,21 @@ class _Hand:
                 except TimeoutError:
                     return
                 continue
-            async with asyncio.timeout(self._pool.timeout_s):
-                result = await channel.receive()
+            result = await self._hear(channel)
             if isinstance(result, PhotoResult):
                 self._pool.listener.photo_worked(self.tasks.popleft(), result, channel.received_bytes)
                 self._pool.listener.worker_free()
+
+    async def _hear(self, channel: WorkerChannel) -> Ready | PhotoResult:
+        """The worker's next message; while it waits for others that decode large photos, no time counts."""
+        receiving = asyncio.ensure_future(channel.receive())
+        try:
+            while not (await asyncio.wait([receiving], timeout=self._pool.timeout_s))[0]:
+                if self._pool.doing(self.index) != WAITING:
+                    raise TimeoutError
+            return receiving.result()
+        finally:
+            receiving.cancel()
 
     async def _bear(self, status: int) -> None:
         """A worker that could not even start: wait a little longer each time, and blame what it was loading."""
@@ -219,9 +228,9 @@ class _Hand:
             certain = guilt or status == -signal.SIGXCPU
             killed = Guilt.UNKNOWN if status in (-signal.SIGKILL, -signal.SIGTERM) else Guilt.LIKELY
             reason = guilt or f"the worker {describe_exit(status)}"
-            log.warning("worker %d: %s while it did %s", self.index, reason, doing or "decode")
+            log.warning("worker %d: %s while it did %s", self.index, reason, doing or DECODING)
             photo_guilt = Guilt.CERTAIN if certain else killed
-            self._pool.listener.photo_killed(tasks.popleft(), doing or "decode", reason, photo_guilt)
+            self._pool.listener.photo_killed(tasks.popleft(), doing or DECODING, reason, photo_guilt)
         self._pool.put_back(tasks)
         self._pool.listener.worker_free()
 

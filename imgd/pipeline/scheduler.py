@@ -4,6 +4,7 @@ when a worker, a slot of shared memory and the committer have room."""
 from __future__ import annotations
 
 import asyncio
+import os
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -12,8 +13,9 @@ from imgd.analyzers.preview import Preview
 from imgd.config import Settings
 from imgd.domain import Device, OwedPhoto, StoredFinding
 from imgd.pipeline.arena import MAX_PROCESSES, Arena
+from imgd.pipeline.capacity import find_capacity
 from imgd.pipeline.commit import AfterCommit
-from imgd.pipeline.devices import budget_bytes, find_devices
+from imgd.pipeline.devices import budget_bytes, find_devices, free_bytes
 from imgd.pipeline.flights import Flights, PipelineListener
 from imgd.pipeline.lanes import BATCHES_AHEAD, Lane
 from imgd.pipeline.messages import LaneSetup, WorkerSetup
@@ -49,7 +51,9 @@ class Pipeline:
         after_commit: AfterCommit | None = None,
         workers: int = 1,
     ) -> None:
-        """`formats`: (module, qualified name) of the image formats that plugins bring."""
+        """`formats`: (module, qualified name) of the image formats that plugins bring.
+        `workers`: decode processes, 0 for as many as the machine has cores and memory for."""
+        capacity = find_capacity(workers, len(os.sched_getaffinity(0)), free_bytes("cpu"))
         self._database = database
         self._arena = Arena(model_edges(active), settings.pipeline.pixel_memory_mb << 20)
         self._claimed: deque[OwedPhoto] = deque()
@@ -74,9 +78,9 @@ class Pipeline:
         self._pool = WorkerPool(
             starter,
             self._arena,
-            _worker_setup(settings, active, formats, self._arena.size_bytes),
+            _worker_setup(settings, active, formats, self._arena.size_bytes, capacity.share_bytes),
             self._flights,
-            count=min(workers, MAX_PROCESSES // 2),
+            count=min(capacity.workers, MAX_PROCESSES // 2),
             timeout_s=settings.decode.timeout_s,
             idle_s=_IDLE_STOP_S,
         )
@@ -252,13 +256,21 @@ def _worker_setup(
     active: Sequence[ActiveAnalyzer],
     formats: tuple[tuple[str, str], ...],
     arena_bytes: int,
+    share_bytes: int,
 ) -> Callable[[int], WorkerSetup]:
     inline = tuple(each.spec for each in active if each.declaration.device is Device.CPU)
     pipeline = settings.pipeline
 
     def make(index: int) -> WorkerSetup:
         return WorkerSetup(
-            index, inline, formats, settings.decode, arena_bytes, pipeline.nice, pipeline.recycle_after
+            index,
+            inline,
+            formats,
+            settings.decode,
+            arena_bytes,
+            pipeline.nice,
+            pipeline.recycle_after,
+            share_bytes,
         )
 
     return make

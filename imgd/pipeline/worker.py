@@ -19,6 +19,7 @@ from imgd.decode import (
     FormatRegistry,
     LateFile,
     Source,
+    Turns,
     allow_cpu,
     confine,
     decode,
@@ -34,6 +35,8 @@ from imgd.pipeline.channel import Channel, ChannelClosedError, MessageTooLargeEr
 from imgd.pipeline.checked import plain_finding
 from imgd.pipeline.hosted import analyze, describe_error, load_hosted
 from imgd.pipeline.messages import (
+    DECODING,
+    WAITING,
     AnalyzerOutcome,
     Level,
     PhotoResult,
@@ -59,7 +62,8 @@ def run(connection: socket.socket, fds: list[int], setup: WorkerSetup) -> None:
     limits = DecodeLimits.of(setup.decode)
     confine(limits)
     analyzers, faults = load_hosted(setup.analyzers, "cpu", arena.write_line)
-    worker = Worker(arena, analyzers, FormatRegistry(_formats(setup)), limits)
+    turns = Turns(arena.fd, setup.share_bytes, lambda waits: arena.write_line(WAITING if waits else DECODING))
+    worker = Worker(arena, analyzers, FormatRegistry(_formats(setup), turns), limits)
     try:
         channel.send(Ready(faults))
         tasks = TasksAhead(channel, limits.max_file_bytes, setup.recycle_after)
@@ -91,7 +95,7 @@ class Worker:
     def work(self, opened: OpenedTask) -> PhotoResult:
         """Everything that a task asks for, from the one open of its file; or from the photo's cached preview."""
         task = opened.task
-        self._arena.write_line("decode")
+        self._arena.write_line(DECODING)
         try:
             if task.stand_in is not None:
                 result = self._work_on_preview(task, task.stand_in)

@@ -43,9 +43,9 @@ def read_owed(
 ) -> OwedPage:
     """Up to `limit` photos behind `after` that owe one of `analyzer_ids` a finding, with all such jobs of each.
 
-    Those of one priority come by folder and inode, which on most file systems is the order in which they lie on the
-    disk. Photos in `skip` (in flight) and photos that cannot be reached now are left out. `previewer`: the analyzer
-    whose current finding says that a photo has a cached preview.
+    Those of one priority come by folder and inode, which on most file systems is the order in which they lie on
+    the disk. Photos in `skip` (in flight) and photos that cannot be reached now are left out. `previewer`: the
+    analyzer whose current finding says that a photo has a cached preview.
     """
     analyzers = json.dumps(sorted(analyzer_ids))
     place = {"priority": after.priority, "photo_id": after.photo_id, "now": now, "limit": limit}

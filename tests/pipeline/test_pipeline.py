@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import os
 import signal
 from pathlib import Path
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 from pipeline_library import Library, analyze_all, with_pipeline, write_photo
 
+from imgd.config import DecodeSettings, PipelineSettings
 from imgd.pipeline.process import ChildStarter
 from imgd.pipeline.scheduler import Pipeline
 
@@ -170,6 +172,47 @@ def test_killed_workers_cost_no_photo(library: Library) -> None:
     assert len(library.findings("shape")) == 200
     assert len(library.findings("lane")) == 200
     assert library.failures() == {}
+
+
+def test_a_photo_that_uses_up_its_cpu_time_fails_and_the_clock_of_the_others_is_their_own(
+    library: Library,
+) -> None:
+    from toy_analyzers import Header, Spin
+
+    library.settings = dataclasses.replace(library.settings, decode=DecodeSettings(cpu_s=1.0, timeout_s=60.0))
+    active = library.activate(Header, Spin)
+    make_photos(library, [f"{number}.jpg" for number in range(6)] + ["bad.jpg"])
+    asyncio.run(analyze_all(library, active))
+    assert (
+        library.failures()["bad.jpg", "spin"]
+        == "analyzer spin: the worker used more CPU time than `decode.cpu_s` allows"
+    )
+    assert len(library.findings("spin")) == 6
+
+
+def test_a_photo_that_crashes_its_worker_is_tried_twice_and_one_that_is_only_killed_five_times(
+    library: Library, caplog: pytest.LogCaptureFixture
+) -> None:
+    from toy_analyzers import Crash, Killed
+
+    active = library.activate(Crash, Killed)
+    make_photos(library, ["bad.jpg"])
+    asyncio.run(analyze_all(library, active[:1]))
+    assert library.failures().keys() == {("bad.jpg", "crash")}
+    assert len([each for each in caplog.messages if "while it did crash" in each]) == 2
+    asyncio.run(analyze_all(library, active[1:]))
+    assert len([each for each in caplog.messages if "while it did killed" in each]) == 5
+
+
+def test_commits_under_load_hold_fifty_photos_each(library: Library) -> None:
+    from toy_analyzers import Header, Shape
+
+    library.settings = with_pipeline(library.settings, commit_interval_s=PipelineSettings().commit_interval_s)
+    active = library.activate(Shape, Header)
+    make_photos(library, [f"{number:03}.jpg" for number in range(400)])
+    heard = asyncio.run(analyze_all(library, active))
+    assert len(library.findings("shape")) == 400
+    assert len(heard.commits) <= 400 // 50
 
 
 def test_no_process_is_left_behind(library: Library) -> None:

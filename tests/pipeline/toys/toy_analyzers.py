@@ -50,6 +50,17 @@ class Header(Analyzer[None]):
         ]
 
 
+class Peek(Analyzer[None]):
+    """Needs few pixels, and looks into the file."""
+
+    name = "peek"
+    version = "1"
+    needs = Needs(edge=64)
+
+    def analyze(self, photos: Sequence[PhotoInput]) -> list[Finding]:
+        return [Finding(facts={"bytes": len(photo.file), "starts": photo.file[:3].hex()}) for photo in photos]
+
+
 class Lane(Analyzer[None]):
     """Runs in a lane, reads the finding of `shape`, and says how large its batch was."""
 
@@ -97,6 +108,16 @@ class Crash(_Bad):
         raise AssertionError
 
 
+class Killed(_Bad):
+    """Is killed as by somebody else, or by the kernel for want of memory."""
+
+    name = "killed"
+
+    def misbehave(self, photo: PhotoInput) -> Finding:
+        os.kill(os.getpid(), signal.SIGKILL)
+        raise AssertionError
+
+
 class LaneCrash(Crash):
     name = "lanecrash"
     device = Device.MODEL
@@ -109,6 +130,14 @@ class Hang(_Bad):
     def misbehave(self, photo: PhotoInput) -> Finding:
         while True:
             time.sleep(60)
+
+
+class Spin(_Bad):
+    name = "spin"
+
+    def misbehave(self, photo: PhotoInput) -> Finding:
+        while True:
+            pass
 
 
 class Quit(_Bad):
