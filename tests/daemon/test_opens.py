@@ -15,7 +15,7 @@ from sample_photos import CORPUS, copy_shipped, make_photo, make_sidecar
 
 _IN_ACCESS, _IN_CLOSE, _IN_OPEN, _IN_ISDIR, _IN_Q_OVERFLOW = 0x1, 0x18, 0x20, 0x40000000, 0x4000
 _EVENT = struct.Struct("iIII")
-_GENERATED = ("jpg", "png", "webp", "tif", "gif", "bmp", "heic", "avif", "jxl", "jp2")
+_GENERATED = ("jpg", "png", "webp", "tif", "gif", "bmp", "heic", "avif", "jxl", "jp2", "psd")
 _LONG_AGO = 1_600_000_000
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import shutil
+import struct
 from pathlib import Path
 
 import numpy as np
@@ -36,10 +37,19 @@ def make_photo(
     if keyword:
         options["xmp"] = _XMP.format(keyword=keyword).encode()
     path.parent.mkdir(parents=True, exist_ok=True)
+    if path.suffix == ".psd":
+        path.write_bytes(_psd(image))
+        return path
     if path.suffix == ".heic":
         pillow_heif.register_heif_opener()
     image.save(path, **options)  # type: ignore[arg-type]
     return path
+
+
+def _psd(image: Image.Image) -> bytes:
+    """A Photoshop document with nothing but its merged picture, uncompressed; Pillow writes none."""
+    header = struct.pack(">4sH6xHIIHH", b"8BPS", 1, 3, image.height, image.width, 8, 3)
+    return header + bytes(12) + bytes(2) + b"".join(band.tobytes() for band in image.split())
 
 
 def make_sidecar(path: Path, keyword: str) -> Path:
