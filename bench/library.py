@@ -142,6 +142,23 @@ class Library:
     def client(self) -> ControlClient:
         return ControlClient(self.socket)
 
+    def imgctl(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run imgctl, as a person would."""
+        return subprocess.run(
+            [*self.imgctl_command(), *arguments],
+            env=self._environment,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    def imgctl_command(self) -> list[str]:
+        """The installed command where there is one."""
+        installed = Path(sys.executable).with_name("imgctl")
+        start = [str(installed)] if installed.exists() else [sys.executable, "-m", "imgd.cli.imgctl"]
+        return [*start, "--config", str(self.config)]
+
     def status(self) -> StatusAnswer:
         with self.client() as client:
             return client.status()

@@ -15,9 +15,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import subprocess
-import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -25,10 +22,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from library import LibraryError, library, run
+from photos import CORPUS
 from PIL import Image, ImageOps
 
-REPOSITORY = Path(__file__).resolve().parent.parent
-CORPUS = REPOSITORY.parent / "shared" / "corpus"
 DEPTH = 211
 
 Ranking = Callable[[str], Sequence[str]]
@@ -148,50 +145,20 @@ def decode(path: Path, edge: int) -> np.ndarray:
 @contextmanager
 def imgctl_ranking(corpus: Path, names: Sequence[str], models: Path) -> Iterator[Ranking]:
     """Ranks as a user gets them: a daemon on a state directory of its own, asked by `imgctl search --json`."""
-    root = corpus / "05_semantic"
     known = set(names)
-    with tempfile.TemporaryDirectory(prefix="imgd-bench-") as scratch:
-        state = Path(scratch)
-        config = state / "imgd.toml"
-        paths = {"state_dir": "state", "cache_dir": "cache", "socket": "imgd.sock"}
-        lines = [f"roots = [{json.dumps(str(root))}]", "[paths]", f"models_dir = {json.dumps(str(models))}"]
-        config.write_text("\n".join([*lines, *(f'{key} = "{value}"' for key, value in paths.items())]) + "\n")
-        environment = {**os.environ, "IMGD_CONFIG": str(config), "IMGD_SOCKET": str(state / "imgd.sock")}
-        command = Path(sys.executable).parent
-        with (state / "imgd.log").open("wb") as log:
-            daemon = subprocess.Popen([command / "imgd", "run"], env=environment, stdout=log, stderr=log)
-        try:
-            wait_for_socket(state / "imgd.sock", daemon)
-            subprocess.run([command / "imgctl", "wait", "--timeout", "600"], env=environment, check=True)
+    settings = {"paths": {"models_dir": str(models)}}
+    with library(roots=[corpus / "05_semantic"], settings=settings, plugins=None) as owned:
+        owned.start()
+        owned.wait(600)
 
-            def rank(query: str) -> Sequence[str]:
-                asked: list[str | Path] = [
-                    command / "imgctl",
-                    "search",
-                    "-n",
-                    "50",
-                    "--json",
-                    "--",
-                    plain_words(query),
-                ]
-                answer = subprocess.run(asked, env=environment, capture_output=True, text=True, check=False)
-                if answer.returncode > 1:
-                    raise RuntimeError(f"imgctl search {query!r}: {answer.stderr.strip()}")
-                hits = (Path(json.loads(line)["path"]) for line in answer.stdout.splitlines())
-                return [name for hit in hits if (name := f"05_semantic/{hit.name}") in known]
+        def rank(query: str) -> Sequence[str]:
+            answer = owned.imgctl("search", "-n", "50", "--json", "--", plain_words(query))
+            if answer.returncode > 1:
+                raise LibraryError(f"imgctl search {query!r}: {answer.stderr.strip()}")
+            hits = (Path(json.loads(line)["path"]) for line in answer.stdout.splitlines())
+            return [name for hit in hits if (name := f"05_semantic/{hit.name}") in known]
 
-            yield rank
-        finally:
-            daemon.terminate()
-            daemon.wait(60)
-
-
-def wait_for_socket(path: Path, daemon: subprocess.Popen[bytes], timeout_s: float = 60) -> None:
-    deadline = time.monotonic() + timeout_s
-    while not path.exists():
-        if daemon.poll() is not None or time.monotonic() > deadline:
-            raise RuntimeError(f"the daemon did not start: {path.with_name('imgd.log').read_text()[-2000:]}")
-        time.sleep(0.1)
+        yield rank
 
 
 def plain_words(query: str) -> str:
@@ -199,7 +166,7 @@ def plain_words(query: str) -> str:
     return " ".join("".join(sign if sign.isalnum() else " " for sign in query.replace("'s", "")).split())
 
 
-def main() -> None:
+def main() -> dict[str, object]:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--through", choices=("vector", "imgctl"), default="vector")
     parser.add_argument("--corpus", type=Path, default=CORPUS)
@@ -210,15 +177,15 @@ def main() -> None:
 
         options.models = PathSettings().models_dir
     if not options.corpus.is_dir():
-        sys.exit(f"no corpus at {options.corpus}; name it with --corpus")
+        raise LibraryError(f"no corpus at {options.corpus}; name it with --corpus")
     truth = read_truth(options.corpus)
     ranking_of = imgctl_ranking if options.through == "imgctl" else vector_ranking
     with ranking_of(options.corpus, list(truth), options.models.absolute()) as ranking:
         figures = measure(ranking, truth)
     for key, value in figures.items():
         print(f"{key:24}{value:8.3f}")
-    print(json.dumps({"bench": "semantic", "through": options.through, **figures}))
+    return {"bench": "semantic", "through": options.through, **figures}
 
 
 if __name__ == "__main__":
-    main()
+    run(main)
