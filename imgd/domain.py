@@ -248,7 +248,8 @@ class SeenFile(NamedTuple):
         device, inode = status.st_dev, status.st_ino
         if device > _LARGEST or inode > _LARGEST:
             device, inode = _signed(device), _signed(inode)
-        return cls(folder, name, status.st_size, status.st_mtime_ns, device, inode)
+        # Straight to the tuple: a call more would cost as much as the rest.
+        return tuple.__new__(cls, (folder, name, status.st_size, status.st_mtime_ns, device, inode))
 
 
 @dataclass(frozen=True, slots=True)
@@ -319,7 +320,7 @@ class Outcome:
     """How one job of one photo revision ended: a finding, or a failure with its reason.
 
     `retry_in_s`: for a failure that may pass by itself, when to try again; None means not before the file
-    changes or `imgctl retry`.
+    changes or `imgctl retry`. `route`: the step of the ladder that gave the pixels, "" where there were none.
     """
 
     photo_id: int
@@ -328,6 +329,7 @@ class Outcome:
     finding: StoredFinding | None = None
     reason: str = ""
     retry_in_s: float | None = None
+    route: str = ""
 
 
 @dataclass(frozen=True, slots=True)

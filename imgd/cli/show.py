@@ -91,8 +91,9 @@ def _file_entries(photo: PhotoAnswer) -> list[tuple[str, object]]:
 
 def _finding_entries(finding: FindingAnswer) -> Iterator[tuple[str, object]]:
     version = f"version {finding.version}" if finding.version else "an earlier version"
+    route = f", {finding.route}" if finding.route else ""
     stale = ", stale" if finding.stale else ""
-    yield "said by", f"{version}, {_time(finding.analyzed_at)}, revision {finding.revision}{stale}"
+    yield "said by", f"{version}, {_time(finding.analyzed_at)}, revision {finding.revision}{route}{stale}"
     yield from finding.facts.items()
     if finding.tags:
         yield "tags", ", ".join(f"{tag.label} {tag.score:.2f}" for tag in finding.tags)

@@ -147,7 +147,8 @@ class VectorAnswer(msgspec.Struct, frozen=True):
 
 class FindingAnswer(msgspec.Struct, frozen=True):
     """What one analyzer said, and when. A finding is `stale` when the photo or the analyzer changed since;
-    it serves until the new one is committed. `version` is empty where an earlier version said it."""
+    it serves until the new one is committed. `version` is empty where an earlier version said it. `route`: the
+    step of the decode ladder that gave the pixels, empty where none were needed."""
 
     analyzer: str
     version: str
@@ -155,6 +156,7 @@ class FindingAnswer(msgspec.Struct, frozen=True):
     revision: int
     analyzed_at: float
     stale: bool
+    route: str = ""
     facts: dict[str, Any] = {}
     tags: tuple[TagAnswer, ...] = ()
     texts: tuple[TextAnswer, ...] = ()

@@ -161,6 +161,7 @@ def _read_findings(
             generation=made_by,
             revision=made_of,
             analyzed_at=analyzed_at,
+            route=route,
             stale=made_by != generation or made_of != revision,
             facts=msgspec.json.decode(facts),
             tags=tuple(TagAnswer(*tag) for tag in tags[id_]),
@@ -170,7 +171,7 @@ def _read_findings(
             ),
             vectors=tuple(VectorAnswer(*vector) for vector in vectors[id_]),
         )
-        for id_, name, version, generation, made_by, made_of, analyzed_at, facts in connection.execute(
+        for id_, name, version, generation, made_by, made_of, analyzed_at, facts, route in connection.execute(
             _SQL["findings"], of_photo
         )
     )

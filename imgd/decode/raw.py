@@ -34,7 +34,7 @@ from imgd.errors import BrokenImageError, UnsupportedFormatError
 _TURNS = {0: 1, 3: 3, 5: 8, 6: 6}
 _TOLERANCE = 0.02
 _FULL_BYTES_PER_PIXEL, _HALF_BYTES_PER_PIXEL = 16, 6
-"""What LibRaw takes: the sensor's data (2), four colours of 16 bits (8; half: 2), the picture and its copy (6; 2)."""
+"""What LibRaw takes: the sensor's data (2), four colours of 16 bits (8; half: 2), the picture twice (6; 2)."""
 
 Size = tuple[int, int]
 Pixels = npt.NDArray[np.uint8]
@@ -71,7 +71,7 @@ class RawFormat(RangedFormat):
         return self._by_ranges(data, found, asked) or self._by_libraw(data[:], asked)
 
     def _by_ranges(self, data: ByteRange, found: Sequence[tiff.Directory], asked: _Asked) -> Picture | None:
-        """The photo by its directories and a preview; None where they do not tell its size or no preview serves."""
+        """The photo by its directories and a preview; None where no size is told or no preview serves."""
         if asked.declared is None:
             return None
         turn = raw_previews.orientation(found)

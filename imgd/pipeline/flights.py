@@ -65,6 +65,7 @@ class Flight:
     plan: Plan
     slot: int = -1
     report: DecodeReport | None = None
+    route: str = ""
     reported: bool = False
     findings: dict[str, StoredFinding] = field(default_factory=dict)
     uncommitted: set[str] = field(default_factory=set)  # analyzers
@@ -158,7 +159,7 @@ class Flights:
     def photo_worked(self, task: PhotoTask, result: PhotoResult, size_bytes: int) -> None:
         flight = self._flights[task.photo_id]
         self._deaths.pop(task.photo_id, None)
-        flight.report = result.report
+        flight.report, flight.route = result.report, result.route
         reason = result.reason or (result.report.damage if result.report else "")
         if result.status is PhotoStatus.UNREADABLE and not result.transient:
             self._fail_all(flight, reason)
@@ -289,9 +290,15 @@ class Flights:
             return
         retry_in_s = _wait_s(_ANALYZER_RETRY_S, flight.attempts) if outcome.transient else None
         flight.uncommitted.add(outcome.analyzer)
+        known = self.active.get(analyzer_id)
+        route = flight.route if known is not None and known.declaration.needs.edge else ""
         self.committer.add(
             self._take_report(flight),
-            [Outcome(photo.photo_id, analyzer_id, photo.revision, outcome.finding, outcome.reason, retry_in_s)],
+            [
+                Outcome(
+                    photo.photo_id, analyzer_id, photo.revision, outcome.finding, outcome.reason, retry_in_s, route
+                )
+            ],
             size_bytes,
         )
 

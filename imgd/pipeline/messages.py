@@ -88,7 +88,7 @@ class PhotoStatus(enum.StrEnum):
 
 class PhotoResult(Struct, frozen=True, array_like=True, tag=True):
     """A worker's answer to a PhotoTask. `reason`: why there are no pixels, or why the file was not read;
-    `transient`: that may pass by itself."""
+    `transient`: that may pass by itself. `route`: the step of the decode ladder that gave the pixels."""
 
     photo_id: int
     status: PhotoStatus
@@ -97,6 +97,7 @@ class PhotoResult(Struct, frozen=True, array_like=True, tag=True):
     outcomes: list[AnalyzerOutcome] = []
     levels: list[Level] = []
     transient: bool = False
+    route: str = ""
 
 
 class LaneItem(Struct, frozen=True, array_like=True):

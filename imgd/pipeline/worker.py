@@ -185,6 +185,7 @@ class Worker:
             reason,
             outcomes=outcomes,
             levels=[self._share(levels[edge], edge, task) for edge in task.model_edges if edge in levels],
+            route=picture.route if picture else "",
         )
 
     def _decode(self, source: Source, edge: int) -> tuple[Picture | None, str]:

@@ -43,6 +43,7 @@ class _Found:
     generation: int
     revision: int
     finding: StoredFinding
+    route: str
 
 
 def commit(
@@ -63,7 +64,17 @@ def commit(
     for each in counted:
         if each.finding is not None:
             name, generation = analyzers[each.analyzer_id]
-            found.append(_Found(each.photo_id, each.analyzer_id, name, generation, each.revision, each.finding))
+            found.append(
+                _Found(
+                    each.photo_id,
+                    each.analyzer_id,
+                    name,
+                    generation,
+                    each.revision,
+                    each.finding,
+                    each.route,
+                )
+            )
     if found:
         change_seq = next_change_seq(connection)
         _forget_old(connection, found, photo_ids)
@@ -152,7 +163,15 @@ def _put(connection: sqlite3.Connection, found: Sequence[_Found], now: float) ->
     connection.executemany(
         _SQL["put_finding"],
         [
-            (each.photo_id, each.analyzer_id, each.generation, each.revision, now, json.dumps(each.finding.facts))
+            (
+                each.photo_id,
+                each.analyzer_id,
+                each.generation,
+                each.revision,
+                now,
+                json.dumps(each.finding.facts),
+                each.route,
+            )
             for each in found
         ],
     )

@@ -76,6 +76,13 @@ def test_the_file_is_not_opened_for_what_the_preview_covers(
         "a.jpg": {"pixels_wide": 200, "pixels_high": 150, "full": [1600, 1200], "format": "jpeg"}
     }
     assert library.findings("lane")["a.jpg"]["pixels"] == [48, 64, 3]
+    routes = "SELECT name, route FROM findings JOIN analyzers ON id = analyzer_id"
+    assert dict(library.rows(routes)) == {
+        "preview": "dct 1/2",
+        "shape": "cached preview",
+        "lane": "cached preview",
+        "header": "",
+    }
     assert library.rows("SELECT format, width, height, route, fingerprint FROM photos") == before
 
 

@@ -98,7 +98,7 @@ def test_a_missing_photo_that_is_back_unchanged_owes_only_what_came_up_meanwhile
     library.write(lambda c: c.execute("DELETE FROM jobs"))
     library.write(
         lambda c: c.execute(
-            "INSERT INTO findings VALUES (1, 1, (SELECT generation FROM analyzers WHERE id = 1), 1, 0, '{}')"
+            "INSERT INTO findings VALUES (1, 1, (SELECT generation FROM analyzers WHERE id = 1), 1, 0, '{}', '')"
         )
     )
     assert library.write(lambda c: mark_missing(c, [1], 5.0)) == 1
@@ -262,7 +262,7 @@ def _analyze(library, photo_id):
     library.write(lambda c: c.execute("DELETE FROM jobs WHERE photo_id = ?", (photo_id,)))
     library.write(
         lambda c: c.execute(
-            "INSERT OR REPLACE INTO findings SELECT ?, id, generation, 1, 0, '{}' FROM analyzers", (photo_id,)
+            "INSERT OR REPLACE INTO findings SELECT ?, id, generation, 1, 0, '{}', '' FROM analyzers", (photo_id,)
         )
     )
 

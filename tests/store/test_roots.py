@@ -35,7 +35,7 @@ def test_the_photos_of_a_root_that_comes_back_are_not_analyzed_again(library, ro
     files = [seen("1.jpg")]
     library.write(lambda c: register(c, root, files, now=0.0))
     library.write(lambda c: c.execute("DELETE FROM jobs"))
-    library.write(lambda c: c.execute("INSERT INTO findings SELECT 1, id, 1, 1, 0, '{}' FROM analyzers"))
+    library.write(lambda c: c.execute("INSERT INTO findings SELECT 1, id, 1, 1, 0, '{}', '' FROM analyzers"))
     library.write(lambda c: configure(c, [], 100.0))
     library.write(lambda c: configure(c, [b"/photos"], 200.0))
     assert library.write(lambda c: register(c, root, files, now=300.0)).back == 1

@@ -30,7 +30,8 @@ SELECT name, size, mtime_ns FROM sidecars WHERE photo_id = :photo_id ORDER BY na
 
 -- name: findings
 SELECT findings.analyzer_id, analyzers.name, analyzers.version, analyzers.generation,
-       findings.generation, findings.revision, findings.analyzed_at, findings.facts
+       findings.generation, findings.revision, findings.analyzed_at, findings.facts,
+       findings.route
 FROM findings
 JOIN analyzers ON analyzers.id = findings.analyzer_id
 WHERE findings.photo_id = :photo_id

@@ -33,8 +33,8 @@ DELETE FROM regions WHERE photo_id = ? AND analyzer_id = ?;
 DELETE FROM vectors WHERE photo_id = ? AND analyzer_id = ?;
 
 -- name: put_finding
-INSERT OR REPLACE INTO findings (photo_id, analyzer_id, generation, revision, analyzed_at, facts)
-VALUES (?, ?, ?, ?, ?, ?);
+INSERT OR REPLACE INTO findings (photo_id, analyzer_id, generation, revision, analyzed_at, facts, route)
+VALUES (?, ?, ?, ?, ?, ?, ?);
 
 -- name: put_fact
 INSERT INTO facts (photo_id, analyzer_id, key, number, text) VALUES (?, ?, ?, ?, ?);
