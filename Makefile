@@ -7,7 +7,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup demo run test lint format bench constraints clean
+.PHONY: help setup demo run test fuzz lint format bench constraints clean
 
 PYTHON ?= $(shell for each in python3 python3.14 python3.13 python3.12 python3.11; do \
 	"$$each" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo "$$each" && break; done)
@@ -22,7 +22,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 help:
 	@sed -n 's/^#   //p' Makefile
 	@echo
-	@echo "Also: setup, lint, format, bench, run (ARGS=...), constraints, clean"
+	@echo "Also: setup, lint, format, fuzz (MINUTES=15), bench, run (ARGS=...), constraints, clean"
 
 setup: $(STAMP)
 
@@ -47,6 +47,11 @@ run: setup
 test: export IMGD_TEST_MODELS ?= $(MODELS)
 test: lint
 	$(BIN)/python -m pytest $(ARGS)
+
+# Hostile files, for longer than the tests try them. What did harm is kept, and told by name and number.
+fuzz: MINUTES ?= 15
+fuzz: setup
+	PYTHONPATH=tests/support $(BIN)/python -m fuzzing --minutes $(MINUTES) --finds .cache/fuzz $(ARGS)
 
 lint: setup
 	$(BIN)/ruff check .
