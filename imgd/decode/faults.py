@@ -25,7 +25,8 @@ _LAYOUT = re.compile(
 )
 _GARBLED = re.compile(
     r"broken data stream|decoder error|unrecognized data|decod\w+ error|invalid data|filter category"
-    r"|cannot load this|corrupt jpeg|inconsistent progression",
+    r"|cannot load this|corrupt jpeg|inconsistent progression"
+    r"|generic error|failed to read next frame|decoding of \w+ planes",
     re.IGNORECASE,
 )
 _HEADER = re.compile(

@@ -12,6 +12,7 @@ from imgd.decode.raw_marks import is_raw_tiff
 from imgd.domain import ByteRange
 
 _AVIF_BRANDS = (b"avif", b"avis")
+_MAX_CHUNKS = 500_000
 _PICTURE_CHUNKS = (b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND", b"iCCP", b"eXIf")
 _HEIF_BRANDS = (b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"hevm", b"hevs", b"mif1", b"mif2", b"msf1")
 
@@ -77,7 +78,9 @@ class Png(PillowFormat):
     def trim(self, data: bytes) -> bytes:
         """The picture's own chunks alone: garbled or bomb-like text beside it then does no harm."""
         kept, offset = [data[:8]], 8
-        while offset + 8 <= len(data):
+        for _ in range(_MAX_CHUNKS):
+            if offset + 8 > len(data):
+                break
             size, kind = int.from_bytes(data[offset : offset + 4], "big"), data[offset + 4 : offset + 8]
             if kind in _PICTURE_CHUNKS:
                 kept.append(data[offset : offset + 12 + size])

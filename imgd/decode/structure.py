@@ -10,6 +10,7 @@ from imgd.domain import ByteRange
 
 _ISO_BOXES = (b"ftyp", b"jP  ", b"JXL ")
 _MAX_BOXES = 10_000
+_MAX_CHUNKS = 500_000
 
 
 def expected_size(data: ByteRange) -> int:
@@ -22,6 +23,12 @@ def expected_size(data: ByteRange) -> int:
             except struct.error:  # cut within the header that would tell
                 return 0
     return 0
+
+
+def _tiff(data: ByteRange) -> int:
+    """The end of all image data, or of the first directory's count where the file was cut before that."""
+    order = "<I" if data[:2] == b"II" else ">I"
+    return max(tiff.last_byte(data), int(struct.unpack(order, data[4:8])[0]) + 2)
 
 
 def _riff(data: ByteRange) -> int:
@@ -54,7 +61,9 @@ def _iso_boxes(data: ByteRange) -> int:
 def _png_chunks(data: ByteRange) -> int:
     """The end of the IEND chunk, or of the chunk that the file breaks off in."""
     offset = 8
-    while offset + 8 <= len(data):
+    for _ in range(_MAX_CHUNKS):
+        if offset + 8 > len(data):
+            break
         size, kind = int.from_bytes(data[offset : offset + 4], "big"), data[offset + 4 : offset + 8]
         if not kind.isalpha() or size > 0x7FFFFFFF:
             return 0
@@ -71,7 +80,7 @@ def _bmp(data: ByteRange) -> int:
 
 
 _MEASURES: tuple[tuple[Callable[[ByteRange], bool], Callable[[ByteRange], int]], ...] = (
-    (tiff.is_tiff_like, tiff.last_byte),
+    (tiff.is_tiff_like, _tiff),
     (lambda data: data[:4] == b"RIFF", _riff),
     (lambda data: data[4:8] in _ISO_BOXES, _iso_boxes),
     (lambda data: data.startswith(b"\x89PNG\r\n\x1a\n"), _png_chunks),
