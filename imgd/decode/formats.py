@@ -32,6 +32,7 @@ class Jpeg(PillowFormat):
         return data[:3] == b"\xff\xd8\xff"
 
     def open(self, data: bytes) -> ImageFile.ImageFile:
+        jpeg.check_scans(data)
         return JpegImagePlugin.JpegImageFile(io.BytesIO(data))
 
     def decoded_bytes(self, stored: tuple[int, int], needed: tuple[int, int]) -> int:

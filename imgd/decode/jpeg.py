@@ -15,6 +15,8 @@ from collections.abc import Iterator
 import numpy as np
 import numpy.typing as npt
 
+from imgd.errors import LimitError
+
 _COLOURS = {"L": "GRAY", "RGB": "RGB", "CMYK": "CMYK"}
 _WARNING = re.compile(
     r"Corrupt JPEG data|Premature end|Inconsistent progression|Invalid SOS param|unknown (JFIF|Adobe)",
@@ -35,6 +37,11 @@ _NO_MARKER = re.compile(
 _SOS, _EOI, _DHT, _APP0 = 0xDA, 0xD9, 0xC4, 0xE0
 _SEQUENTIAL = frozenset({0xC0, 0xC1})
 _FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
+_TEM = 0x01
+_NEXT_MARKER = re.compile(rb"\xff+[^\x00\xd0-\xd7\xff]", re.DOTALL)
+_MAX_SCANS = 100
+"""Writers make about ten. Each goes over the whole picture, and an empty one takes 30 bytes of the file."""
+_MAX_PARTS = 2_000
 _BARE = frozenset({0x01, *range(0xD0, 0xD9)})
 
 
@@ -68,6 +75,41 @@ def decode(data: bytes, mode: str, size: tuple[int, int]) -> npt.NDArray[np.uint
     if mode == "CMYK":
         return ~pixels  # as Pillow: Adobe's CMYK counts from white
     return pixels[..., 0] if mode == "L" else pixels
+
+
+def check_scans(data: bytes) -> None:
+    """Refuse a JPEG that would be decoded a thousand times over.
+
+    Raises:
+        LimitError: its picture is told in more scans than any writer makes.
+    """
+    position, scans = _later_scans(data), 1
+    if not position:
+        return
+    for _ in range(_MAX_PARTS):
+        found = _NEXT_MARKER.search(data, position)
+        if found is None or data[found.end() - 1] == _EOI:
+            return
+        marker, position = data[found.end() - 1], found.end()
+        scans += marker == _SOS
+        if scans > _MAX_SCANS:
+            break
+        if marker != _TEM:
+            position += max(2, int.from_bytes(data[position : position + 2], "big"))
+    raise LimitError(
+        f"its picture comes in more than {_MAX_SCANS} scans", hint="No camera and no program writes such."
+    )
+
+
+def _later_scans(data: bytes) -> int:
+    """Where the first scan's data begins if it may have others behind it; 0 where one scan is all there can be."""
+    sequential, components = False, 0
+    for marker, start, end in segments(data):
+        if marker in _FRAMES and start + 5 < len(data):
+            sequential, components = marker in _SEQUENTIAL, data[start + 5]
+        elif marker == _SOS and start < len(data):
+            return 0 if sequential and data[start] == components else end
+    return 0
 
 
 def mend(data: bytes) -> bytes:

@@ -51,6 +51,24 @@ def test_a_cut_file_of_any_kind_says_how_much_is_there(
     assert " of " in said
 
 
+@pytest.mark.parametrize("options", [{}, {"compression": "tiff_lzw"}], ids=["raw", "packed"])
+def test_a_tiff_cut_before_its_directory_is_called_truncated(
+    decode_bytes: DecodeBytes, encoded: Callable[..., bytes], options: dict[str, str]
+) -> None:
+    whole = encoded("TIFF", **options)
+    try:
+        said = decode_bytes(whole[: len(whole) // 2]).damage
+    except BrokenImageError as error:
+        said = error.detail
+    assert said.startswith(f"truncated file: {len(whole) // 2 // 1024} of ")
+
+
+@pytest.mark.timeout(60)
+def test_a_png_of_a_million_empty_chunks_is_given_up(decode_bytes: DecodeBytes) -> None:
+    with pytest.raises(BrokenImageError):
+        decode_bytes(b"\x89PNG\r\n\x1a\n" + b"\0\0\0\0IDAT\0\0\0\0" * 2_000_000)
+
+
 def test_a_cut_raw_is_damaged_even_where_its_preview_serves(
     decode_bytes: DecodeBytes, encoded: Callable[..., bytes], make_dng: Callable[..., bytes]
 ) -> None:

@@ -12,6 +12,7 @@ from PIL import Image
 
 from imgd.decode import jpeg
 from imgd.domain import Picture
+from imgd.errors import LimitError
 
 DecodeBytes = Callable[..., Picture]
 Encode = Callable[..., bytes]
@@ -167,6 +168,35 @@ def test_no_good_photo_of_the_corpus_is_called_damaged(corpus: object, decode_by
         if data[:3] != b"\xff\xd8\xff" or path.name == "md-beach.jpg":  # its scan header is none
             continue
         assert decode_bytes(data, 64).damage == "", path
+
+
+@pytest.mark.parametrize("junk", [b"", b"\xff\1", b"\xff\xfe\0\4\xff\xd9"], ids=["bare", "TEM", "comments"])
+def test_a_picture_told_in_a_thousand_scans_is_refused(
+    junk: bytes, encoded: Encode, decode_bytes: DecodeBytes
+) -> None:
+    whole = encoded("JPEG", progressive=True)
+    last = whole.rindex(b"\xff\xda")
+    for count, refused in ((50, False), (1000, True)):
+        data = whole[:-2] + (junk + whole[last:-2]) * count + b"\xff\xd9"
+        if refused:
+            with pytest.raises(LimitError, match="its picture comes in more than 100 scans"):
+                decode_bytes(data)
+        else:
+            assert decode_bytes(data).pixels is not None
+
+
+def test_scans_of_one_component_each_count_too(encoded: Encode, decode_bytes: DecodeBytes) -> None:
+    whole = encoded("JPEG", subsampling=0)
+    start = whole.index(b"\xff\xda")
+    one = b"\xff\xda\0\x08\1\1\0\0\x3f\0\0"
+    with pytest.raises(LimitError, match="scans"):
+        decode_bytes(whole[:start] + one * 500 + b"\xff\xd9")
+
+
+def test_what_lies_behind_a_progressive_picture_counts_as_no_scan(
+    encoded: Encode, decode_bytes: DecodeBytes
+) -> None:
+    assert decode_bytes(encoded("JPEG", progressive=True) + b"\xff\xda\0\2" * 5000).damage == ""
 
 
 def test_garbage_markers_do_not_end_the_picture() -> None:
