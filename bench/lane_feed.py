@@ -99,6 +99,9 @@ class LaneFeed:
         if not self._left:
             self._done.set()
 
+    def item_returned(self, analyzer: str, item: LaneItem, reason: str) -> None:
+        self.item_analyzed(item, AnalyzerOutcome(analyzer, reason=reason))
+
     def analyzers_unloadable(self, faults: dict[str, str]) -> None:
         self._reason = "; ".join(faults.values())
 

@@ -6,10 +6,12 @@ import importlib
 import re
 import sys
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from imgd import Analyzer, Device, Finding, Needs, PhotoInput, Vector
 
@@ -18,6 +20,12 @@ _DEVIATION = (0.26862954, 0.26130258, 0.27577711)
 """OpenAI's CLIP, as `open_clip.OPENAI_DATASET_MEAN` and `_STD`."""
 _PROBES = (8, 24)
 _MB = 1 << 20
+_ALONE = 2
+"""The turn of a batch that is not begun ahead."""
+_COPIERS = 4
+"""Threads that copy pixels to pinned memory; NumPy lets go of the interpreter while it copies."""
+
+Pixels = npt.NDArray[np.uint8]
 _DEFINED: list[Any] = []
 """Libraries of operators, which have to outlive the function that made them."""
 
@@ -81,6 +89,15 @@ class Tower:
         return float((12 * tokens * width + 2 * pixels) * element_bytes + pixels * 4) / _MB
 
 
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """A batch on its way. `vectors`: on the host, once `computed` is over. `rows`: which photo each is of."""
+
+    vectors: Any
+    rows: list[int]
+    computed: Any = None
+
+
 class OpenClipAnalyzer(Analyzer[TowerSettings]):
     """Crops in the copy to pinned memory; scales and normalises on the device; the next batch is on its way there
     while the last one is computed."""
@@ -101,45 +118,58 @@ class OpenClipAnalyzer(Analyzer[TowerSettings]):
         self._scale = 1 / (torch.tensor(_DEVIATION, **place).view(1, 3, 1, 1) * 255)
         self._on_gpu = self._tower.device.type == "cuda"
         self._copies = torch.cuda.Stream(self._tower.device) if self._on_gpu else None
-        self._pinned: dict[tuple[int, int], Any] = {}
+        self._copiers = ThreadPoolExecutor(_COPIERS, thread_name_prefix="openclip")
+        self._buffers: dict[tuple[int, int], Any] = {}
         self._turn = 0
         self.memory_mb = self._tower.weights_mb()
         self.photo_mb = self._tower.photo_mb()
 
-    def begin(self, photos: Sequence[PhotoInput]) -> tuple[Any, Any, int]:
+    def begin(self, photos: Sequence[PhotoInput]) -> Begun:
         self._turn ^= 1
+        return self._start(photos, self._turn)
+
+    def finish(self, begun: Begun) -> list[Finding]:
+        if begun.computed is not None:
+            begun.computed.synchronize()
+        space = f"clip:{self.settings.model}/random"
+        rows = begun.vectors.numpy()[np.argsort(begun.rows)]
+        return [Finding(vectors=(Vector(space, row),)) for row in rows]
+
+    def analyze(self, photos: Sequence[PhotoInput]) -> list[Finding]:
+        return self.finish(self._start(photos, _ALONE))
+
+    def close(self) -> None:
+        self._copiers.shutdown()
+
+    def _start(self, photos: Sequence[PhotoInput], turn: int) -> Begun:
+        """Nothing here waits for the device."""
         squares: dict[int, list[int]] = {}
         for row, photo in enumerate(photos):
             squares.setdefault(min(photo.image.shape[:2]), []).append(row)
-        parts = [self._prepare([photos[row].image for row in rows], edge) for edge, rows in squares.items()]
-        order = np.argsort([row for rows in squares.values() for row in rows])
+        parts = [self._prepare([photos[row].image for row in rows], edge, turn) for edge, rows in squares.items()]
+        order = [row for rows in squares.values() for row in rows]
         vectors = self._tower.forward(self._torch.cat(parts) if len(parts) > 1 else parts[0])
         if not self._on_gpu:
-            return vectors[order], None, len(photos)
-        back = self._buffer(-1, (self.batch_size, vectors.shape[1]), vectors.dtype)[: len(photos)]
-        back.copy_(vectors[self._torch.from_numpy(order).to(vectors.device)], non_blocking=True)
-        finished = self._torch.cuda.Event()
-        finished.record()
-        return back, finished, len(photos)
+            return Begun(vectors, order)
+        host = self._buffer(turn, 0, (self.batch_size, vectors.shape[1]), vectors.dtype)[: len(photos)]
+        host.copy_(vectors, non_blocking=True)
+        computed = self._torch.cuda.Event()
+        computed.record()
+        return Begun(host, order, computed)
 
-    def finish(self, begun: tuple[Any, Any, int]) -> list[Finding]:
-        vectors, finished, _count = begun
-        if finished is not None:
-            finished.synchronize()
-        space = f"clip:{self.settings.model}/random"
-        return [Finding(vectors=(Vector(space, row),)) for row in vectors.numpy().copy()]
-
-    def analyze(self, photos: Sequence[PhotoInput]) -> list[Finding]:
-        return self.finish(self.begin(photos))
-
-    def _prepare(self, images: list[Any], edge: int) -> Any:
+    def _prepare(self, images: list[Pixels], edge: int, turn: int) -> Any:
         """(n, 3, tower's edge, tower's edge) of the centre squares of `images`, whose short edge is `edge`."""
         torch = self._torch
-        host = self._buffer(edge, (self.batch_size, edge, edge, 3), torch.uint8)[: len(images)]
+        host = self._buffer(turn, edge, (self.batch_size, edge, edge, 3), torch.uint8)[: len(images)]
         rows = host.numpy()
-        for row, image in enumerate(images):
-            top, left = (image.shape[0] - edge) // 2, (image.shape[1] - edge) // 2
-            rows[row] = image[top : top + edge, left : left + edge]
+
+        def copy(first: int) -> None:
+            for row in range(first, len(images), _COPIERS):
+                image = images[row]
+                top, left = (image.shape[0] - edge) // 2, (image.shape[1] - edge) // 2
+                rows[row] = image[top : top + edge, left : left + edge]
+
+        list(self._copiers.map(copy, range(_COPIERS)))
         if self._copies is None:
             pixels = host
         else:
@@ -154,14 +184,12 @@ class OpenClipAnalyzer(Analyzer[TowerSettings]):
             batch = torch.nn.functional.interpolate(batch, size, mode="bilinear", align_corners=False)
         return (batch - self._mean) * self._scale
 
-    def _buffer(self, key: int, shape: tuple[int, ...], dtype: Any) -> Any:
-        """Memory of the host for a batch, one of two in turn: the last batch's is still being read. Pinned for a
-        GPU, which then copies by itself."""
-        kept = self._pinned.get((key, self._turn))
-        if kept is None:
-            kept = self._torch.empty(shape, dtype=dtype, pin_memory=self._on_gpu)
-            self._pinned[key, self._turn] = kept
-        return kept
+    def _buffer(self, turn: int, edge: int, shape: tuple[int, ...], dtype: Any) -> Any:
+        """Memory of the host for a batch; that of the last turn may still be in use. Pinned for a GPU, which then
+        copies by itself."""
+        if (turn, edge) not in self._buffers:
+            self._buffers[turn, edge] = self._torch.empty(shape, dtype=dtype, pin_memory=self._on_gpu)
+        return self._buffers[turn, edge]
 
 
 def import_torch() -> Any:

@@ -189,6 +189,11 @@ class Flights:
         self._add_outcome(flight, outcome, size_bytes)
         self._land(flight)
 
+    def item_returned(self, analyzer: str, item: LaneItem, reason: str) -> None:
+        """A lane cannot analyze it: another one takes it, or it stays owed."""
+        if not self._submit_to_lane(analyzer, item):
+            self.item_analyzed(item, AnalyzerOutcome(analyzer, reason=reason, transient=True))
+
     def workers_unstartable(self, reason: str) -> None:
         self._pool_fault = reason
 
@@ -275,8 +280,14 @@ class Flights:
             {each: flight.findings[each] for each in after if each in flight.findings},
         )
         flight.in_lanes.add(name)
+        self._submit_to_lane(name, item)
+
+    def _submit_to_lane(self, name: str, item: LaneItem) -> bool:
+        """Whether a lane hosts the analyzer: the one with the least to do gets the item."""
         hosts = [lane for lane in self._lanes if lane.hosts(name)]
-        min(hosts, key=lambda lane: lane.backlog).submit(name, item)
+        if hosts:
+            min(hosts, key=lambda lane: lane.backlog).submit(name, item)
+        return bool(hosts)
 
     def _add_outcome(self, flight: Flight, outcome: AnalyzerOutcome, size_bytes: int = 0) -> None:
         photo = flight.plan.photo

@@ -45,6 +45,9 @@ class LaneListener(Protocol):
     def item_analyzed(self, item: LaneItem, outcome: AnalyzerOutcome, size_bytes: int = 0) -> None:
         """`size_bytes`: of the outcome as it was sent, about."""
 
+    def item_returned(self, analyzer: str, item: LaneItem, reason: str) -> None:
+        """`analyzer` does not run in this lane: another one may take the item."""
+
     def analyzers_unloadable(self, faults: dict[str, str]) -> None: ...
 
     def part_failed(self, name: str, error: BaseException) -> None:
@@ -143,8 +146,8 @@ class Lane:
 
     def submit(self, analyzer: str, item: LaneItem) -> None:
         if analyzer in self._broken:
-            outcome = AnalyzerOutcome(analyzer, reason=self._broken[analyzer], transient=True)
-            asyncio.get_running_loop().call_soon(self._listener.item_analyzed, item, outcome)
+            reason = self._broken[analyzer]
+            asyncio.get_running_loop().call_soon(self._listener.item_returned, analyzer, item, reason)
             return
         self._pending[analyzer].items.append((time.monotonic(), item))
         self._changed.set()
@@ -371,4 +374,4 @@ class Lane:
             back += [item for item, _ in pending.convicted]
             self._pending[name] = _Pending(pending.most, pending.batch_size)
             for item in back:
-                self._listener.item_analyzed(item, AnalyzerOutcome(name, reason=reason, transient=True))
+                self._listener.item_returned(name, item, reason)

@@ -81,6 +81,9 @@ class Bench:
         self.outcomes[name] = outcome
         self._heard.set()
 
+    def item_returned(self, analyzer: str, item: LaneItem, reason: str) -> None:
+        self.item_analyzed(item, AnalyzerOutcome(analyzer, reason=reason, transient=True))
+
     def analyzers_unloadable(self, faults: dict[str, str]) -> None:
         self.faults |= faults
 

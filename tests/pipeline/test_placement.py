@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+import dataclasses
+
+from pipeline_library import Library, analyze_all, write_photo
+
 from imgd.pipeline.placement import place
 
 
@@ -36,3 +41,28 @@ def test_a_device_whose_memory_nobody_knows_takes_all() -> None:
 
 def test_without_models_there_is_nothing_to_place() -> None:
     assert place({}, {}).hosted == {}
+
+
+def test_one_that_fits_nowhere_is_broken_with_its_reason_and_the_others_run(library: Library) -> None:
+    from toy_analyzers import Giant, Measured
+
+    active = library.activate(Giant, Measured)
+    library.register(*(write_photo(library.root / f"{number}.jpg") for number in range(4)))
+    heard = asyncio.run(analyze_all(library, active))
+    assert set(heard.broke) == {"giant"}
+    assert "needs 1,000,000,000 MB" in heard.broke["giant"]
+    assert len(library.findings("measured")) == 4
+    assert library.owed() == 4
+
+
+def test_what_does_not_load_on_one_device_runs_on_another_one(library: Library) -> None:
+    from toy_analyzers import CpuOnly
+
+    active = library.activate(CpuOnly)
+    library.register(*(write_photo(library.root / f"{number}.jpg") for number in range(12)))
+    devices = dataclasses.replace(library.settings.lanes, devices=("cuda:0", "cpu"))
+    library.settings = dataclasses.replace(library.settings, lanes=devices)
+    heard = asyncio.run(analyze_all(library, active))
+    assert heard.broke == {}
+    assert len(library.findings("cpuonly")) == 12
+    assert library.owed() == 0

@@ -319,6 +319,24 @@ class Measured(_Model):
     photo_mb = 9
 
 
+class Giant(_Model):
+    """More than any device has."""
+
+    name = "giant"
+    memory_mb = 1e9
+
+
+class CpuOnly(_Model):
+    """Does not load on a GPU."""
+
+    name = "cpuonly"
+    batch_size = 2
+
+    def load(self, device: str) -> None:
+        if device != "cpu":
+            raise RuntimeError("no kernel image is available")
+
+
 class Ahead(_Model):
     """Tells which calls it received, in order; crashes and raises in `begin` where the photo says so."""
 
