@@ -93,7 +93,7 @@ class Library:
 
     def scan(self) -> None:
         for batch in Scan(self.filter).run():
-            self.registrar.register(batch.photos, Priority.SCAN, 2.0, {})
+            self.registrar.register(batch.photos, Priority.SCAN, 2.0, {}, whole=batch.whole)
             self.registrar.check_folders(batch.finished)
             self.registrar.sync_sidecars({folder: [] for folder in batch.finished}, Priority.SCAN)
         self.registrar.check_tree(b"")

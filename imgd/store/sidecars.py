@@ -55,7 +55,7 @@ def compare_sidecars(connection: sqlite3.Connection, folder_id: int, seen: Seque
     if seen:
         photos = connection.execute(_SQL["photos_of_folder"], (folder_id,))
         for photo_id, file in _match(photos, seen):
-            found[photo_id, file.name] = (file.stat.size_bytes, file.stat.mtime_ns)
+            found[photo_id, file.name] = (file.size_bytes, file.mtime_ns)
     return SidecarChanges(
         put=[(*key, *stat) for key, stat in found.items() if stored.get(key) != stat],
         removed=[key for key in stored if key not in found],

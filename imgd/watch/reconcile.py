@@ -108,7 +108,10 @@ class Reconciler:
     def _register(self, batch: ScanBatch) -> None:
         for file in batch.sidecars:
             self._sidecars[file.folder].append(file)
-        for file in self._registrar.register(batch.photos, Priority.SCAN, self._settle_s, self._sidecars):
+        unsettled = self._registrar.register(
+            batch.photos, Priority.SCAN, self._settle_s, self._sidecars, whole=batch.whole
+        )
+        for file in unsettled:
             self._settling.touch((file.folder, file.name))
             self._unsettled[file.folder] += 1
         self._faults += batch.faults

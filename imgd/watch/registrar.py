@@ -7,7 +7,7 @@ import sqlite3
 import stat as stats
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Final
 
 from imgd.domain import Priority, SeenFile
@@ -85,16 +85,19 @@ class Registrar:
         priority: Priority,
         settle_s: float | None,
         sidecars: Mapping[bytes, Sequence[SeenFile]],
+        *,
+        whole: Collection[bytes] = (),
     ) -> list[SeenFile]:
         """Store `files`. Those that differ and were written to within `settle_s` are left out, and returned.
 
+        `whole`: folders all of whose photos are among `files`.
         `sidecars`: those of their folders, as far as they were seen. They come in the same transaction: a new
         photo is not analyzed without its sidecar, and then once more with it.
         """
         if not files:
             return []
         with self._database.read() as connection:
-            differing = find_differing(connection, self._root_id, files)
+            differing = find_differing(connection, self._root_id, files, whole=whole)
             unsettled = []
             if settle_s is not None:
                 unsettled = [file for file in (*differing.new, *differing.known) if is_recent(file, settle_s)]
@@ -277,7 +280,7 @@ def _choose(look_alikes: Sequence[LookAlike], new: Sequence[SeenFile]) -> dict[i
     waiting: dict[int, list[SeenFile]] = defaultdict(list)
     if look_alikes:
         for file in new:
-            waiting[file.stat.inode].append(file)
+            waiting[file.inode].append(file)
     chosen: dict[int, SeenFile] = {}
     for each in look_alikes:
         if each.photo_id not in chosen and waiting[each.inode] and not (each.is_configured and _exists(each.path)):

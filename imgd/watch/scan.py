@@ -11,11 +11,12 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 
-from imgd.domain import FileStat, SeenFile
+from imgd.domain import SeenFile
 from imgd.watch.filters import FileKind, Filter
 
 BATCH_FILES = 5000
-"""Files in a batch: what a handful of statements registers at once."""
+"""A batch ends with the folder that brings it to so many files, or at twice as many within a folder. A handful of
+statements registers them at once, and a folder that is not cut is compared with its rows in one go."""
 
 BATCH_S = 0.5
 """A batch ends after this time too: on a slow disk events would wait long for their turn."""
@@ -34,12 +35,19 @@ class Fault:
 
 @dataclass(slots=True)
 class ScanBatch:
-    """`finished`: folders that were read to their end, with how many photos each has in all."""
+    """`finished`: folders that were read to their end, with how many photos each has in all. `whole`: those of
+    them that have photos, all of them in this batch."""
 
     photos: list[SeenFile] = field(default_factory=list)
     sidecars: list[SeenFile] = field(default_factory=list)
     finished: dict[bytes, int] = field(default_factory=dict)
+    whole: set[bytes] = field(default_factory=set)
     faults: list[Fault] = field(default_factory=list)
+    deadline: float = field(default_factory=lambda: time.monotonic() + BATCH_S)
+
+    def is_over(self, limit: int) -> bool:
+        """Whether it has `limit` files, or took too long."""
+        return len(self.photos) + len(self.sidecars) >= limit or time.monotonic() > self.deadline
 
 
 def see_file(root: bytes, folder: bytes, name: bytes, *, follow_symlinks: bool) -> SeenFile | None:
@@ -52,7 +60,7 @@ def see_file(root: bytes, folder: bytes, name: bytes, *, follow_symlinks: bool) 
         stat = os.stat(os.path.join(root, folder, name), follow_symlinks=follow_symlinks)
     except (FileNotFoundError, NotADirectoryError):
         return None
-    return SeenFile(folder, name, FileStat.of(stat)) if stats.S_ISREG(stat.st_mode) else None
+    return SeenFile.of(folder, name, stat) if stats.S_ISREG(stat.st_mode) else None
 
 
 class Scan:
@@ -67,10 +75,13 @@ class Scan:
 
     def run(self) -> Iterator[ScanBatch]:
         """Batches, until all is seen. The last one may be empty."""
-        batch, deadline = ScanBatch(), time.monotonic() + BATCH_S
+        batch = ScanBatch()
         waiting = [self.start] if self._filter.reaches(self.start) else []
         while waiting:
-            folder = waiting.pop()
+            if batch.is_over(BATCH_FILES):
+                yield batch
+                batch = ScanBatch()
+            folder, begun_in = waiting.pop(), batch
             count = 0
             below: list[bytes] = []
             try:
@@ -79,10 +90,12 @@ class Scan:
                         batch.faults.append(Fault(folder, reason))
                     while chunk := list(itertools.islice(entries, _CHUNK_ENTRIES)):
                         count += self._take(batch, folder, chunk, below)
-                        if len(batch.photos) + len(batch.sidecars) >= BATCH_FILES or time.monotonic() > deadline:
+                        if batch.is_over(2 * BATCH_FILES):
                             yield batch
-                            batch, deadline = ScanBatch(), time.monotonic() + BATCH_S
+                            batch = ScanBatch()
                 batch.finished[folder] = count
+                if count and batch is begun_in:
+                    batch.whole.add(folder)
             except FileNotFoundError:
                 continue
             except OSError as error:
@@ -103,20 +116,20 @@ class Scan:
     def _take(self, batch: ScanBatch, folder: bytes, chunk: list[os.DirEntry[bytes]], below: list[bytes]) -> int:
         """Add the files that count to `batch`, and the folders to `below`; returns how many are photos."""
         follow, kind_of = self._follow, self._filter.kind
-        before = len(batch.photos)
+        photo, photos, sidecars = FileKind.PHOTO, batch.photos, batch.sidecars
+        before = len(photos)
         for entry in chunk:
-            if entry.is_dir(follow_symlinks=follow):
-                below.append(_join(folder, entry.name))
-                continue
-            kind = kind_of(folder, entry.name)
-            if kind is None or not entry.is_file(follow_symlinks=follow):
-                continue
-            try:
-                file = SeenFile(folder, entry.name, FileStat.of(entry.stat(follow_symlinks=follow)))
-            except FileNotFoundError:
-                continue
-            (batch.photos if kind is FileKind.PHOTO else batch.sidecars).append(file)
-        count = len(batch.photos) - before
+            name = entry.name
+            kind = kind_of(folder, name)
+            if kind is not None and entry.is_file(follow_symlinks=follow):
+                try:
+                    file = SeenFile.of(folder, name, entry.stat(follow_symlinks=follow))
+                except FileNotFoundError:
+                    continue
+                (photos if kind is photo else sidecars).append(file)
+            elif entry.is_dir(follow_symlinks=follow):
+                below.append(_join(folder, name))
+        count = len(photos) - before
         self.files_seen += count
         return count
 

@@ -101,7 +101,7 @@ class Settling:
             elif entry.closed or self._is_still(entry, file):
                 settled.files.append(file)
             else:
-                entry.last_seen = (file.stat.size_bytes, file.stat.mtime_ns)
+                entry.last_seen = (file.size_bytes, file.mtime_ns)
                 entry.due = now + self._settle_s
                 heapq.heappush(self._order, (entry.due, path))
                 continue
@@ -110,7 +110,7 @@ class Settling:
 
     def _is_still(self, entry: _Unsettled, file: SeenFile) -> bool:
         if is_recent(file, self._settle_s):
-            return entry.last_seen == (file.stat.size_bytes, file.stat.mtime_ns)
+            return entry.last_seen == (file.size_bytes, file.mtime_ns)
         return True
 
     def _schedule(self, path: FilePath, entry: _Unsettled) -> None:
@@ -120,7 +120,7 @@ class Settling:
 
 def is_recent(file: SeenFile, settle_s: float) -> bool:
     """Whether the file was written to within the last `settle_s`, so that it may still be growing."""
-    return file.stat.mtime_ns > time.time_ns() - int(settle_s * 1e9)
+    return file.mtime_ns > time.time_ns() - int(settle_s * 1e9)
 
 
 def _is_below(folder: bytes, parent: bytes) -> bool:

@@ -9,7 +9,7 @@ from typing import TypeVar
 
 import pytest
 
-from imgd.domain import FileStat, SeenFile
+from imgd.domain import SeenFile
 from imgd.store.analyzers import AnalyzerDeclaration, synchronise
 from imgd.store.database import Database
 from imgd.store.migrate import migrations
@@ -62,6 +62,6 @@ def seen() -> Callable[..., SeenFile]:
         name: str | bytes, folder: bytes = b"", size: int = 10, mtime_ns: int = 5, inode: int | None = None
     ) -> SeenFile:
         raw = name if isinstance(name, bytes) else name.encode()
-        return SeenFile(folder, raw, FileStat(size, mtime_ns, 1, next(inodes) if inode is None else inode))
+        return SeenFile(folder, raw, size, mtime_ns, 1, next(inodes) if inode is None else inode)
 
     return make

@@ -110,7 +110,7 @@ def test_an_analyzer_that_is_back_in_another_version_owes_everything(library, ph
 def test_a_photo_that_changed_while_an_analyzer_was_away_owes_it_a_finding(library, root, photos):
     analyze(library, 2, 1, 2, 3)
     declare(library, METADATA)
-    changed = dataclasses.replace(photos[0], stat=dataclasses.replace(photos[0].stat, size_bytes=99))
+    changed = photos[0]._replace(size_bytes=99)
     library.write(lambda c: register(c, root, [changed], now=2.0, priority=Priority.EVENT, moved=None))
     declare(library, METADATA, TECHNICAL)
     assert jobs(library, 2) == [(1, 20, "owed")]

@@ -127,7 +127,7 @@ def test_an_outcome_of_an_older_revision_is_dropped_and_its_job_stays_owed(libra
     library.write(lambda c: c.execute("UPDATE photos SET revision = 2 WHERE id = 1"))
     before = change_seq(library)
     stale = [Outcome(1, TECHNICAL, 1, FULL), Outcome(1, METADATA, 1, reason="bad")]
-    report = DecodeReport(photos[0].stat, b"\1", "jpeg", 10, 10, "full")
+    report = DecodeReport(FileStat(10, 5, 1, photos[0].inode), b"\1", "jpeg", 10, 10, "full")
     committed = put(library, *stale, decoded=[Decoded(1, 1, report)])
     assert committed.counted == ()
     assert committed.dropped == tuple(stale)
@@ -139,7 +139,7 @@ def test_an_outcome_of_an_older_revision_is_dropped_and_its_job_stays_owed(libra
 
 def test_outcomes_of_a_photo_that_is_no_more_are_dropped(library, photos):
     library.write(lambda c: c.execute("DELETE FROM photos WHERE id = 1"))
-    report = DecodeReport(photos[0].stat, b"\1", "jpeg", 10, 10, "full")
+    report = DecodeReport(FileStat(10, 5, 1, photos[0].inode), b"\1", "jpeg", 10, 10, "full")
     gone, kept = Outcome(1, TECHNICAL, 1, FULL), Outcome(2, TECHNICAL, 1, FULL)
     committed = put(library, gone, kept, decoded=[Decoded(1, 1, report)])
     assert committed.dropped == (gone,)

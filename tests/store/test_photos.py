@@ -1,11 +1,10 @@
 from __future__ import annotations
 
-import dataclasses
-
-from imgd.domain import FileStat, Priority, SeenFile
+from imgd.domain import Priority, SeenFile
 from imgd.store.analyzers import AnalyzerDeclaration, synchronise
 from imgd.store.folders import find_folders, move_folder
 from imgd.store.photos import (
+    Registered,
     adopt_missing,
     find_differing,
     find_look_alikes,
@@ -39,7 +38,7 @@ def test_a_changed_photo_is_a_new_revision_and_owes_everything_again(library, ro
     library.write(lambda c: c.execute("DELETE FROM jobs WHERE analyzer_id = 1"))
     library.write(lambda c: c.execute("UPDATE jobs SET state = 'failed', attempts = 3, reason = 'bad'"))
     before = library.value("SELECT change_seq FROM photos")
-    changed = dataclasses.replace(file, stat=dataclasses.replace(file.stat, size_bytes=11))
+    changed = file._replace(size_bytes=11)
     assert _put(library, root, changed).changed == 1
     assert library.rows("SELECT revision, size, fingerprint, content_hash FROM photos") == [(2, 11, None, None)]
     assert library.rows("SELECT analyzer_id, state, attempts, reason FROM jobs") == [
@@ -61,11 +60,35 @@ def test_an_unchanged_photo_keeps_its_revision_and_its_failure(library, root, se
 def test_only_what_differs_is_found_differing(library, root, seen):
     same, changed, new, elsewhere = seen("a.jpg"), seen("b.jpg"), seen("c.jpg"), seen("a.jpg", b"other")
     _put(library, root, same, changed)
-    changed = dataclasses.replace(changed, stat=dataclasses.replace(changed.stat, mtime_ns=6))
+    changed = changed._replace(mtime_ns=6)
     with library.database.read() as connection:
         differing = find_differing(connection, root, [same, changed, new, elsewhere])
     assert set(differing.new) == {new, elsewhere}
     assert differing.known == [changed]
+
+
+def test_a_folder_that_was_seen_whole_differs_in_the_same_files_as_one_that_was_not(library, root, seen):
+    same, changed, missing, relinked, gone = (seen(f"{name}.jpg", b"a") for name in "scmrg")
+    _put(library, root, same, changed, missing, relinked, gone, seen("new.jpg", b"b"))
+    library.write(lambda c: mark_missing(c, [_id(library, missing.name)], 1.0))
+    files = [same, changed._replace(size_bytes=11), missing, relinked._replace(inode=7), seen("new.jpg", b"a")]
+    with library.database.read() as connection:
+        by_file = find_differing(connection, root, files)
+        by_folder = find_differing(connection, root, files, whole={b"a", b"not stored"})
+    assert by_folder == by_file
+    assert (by_folder.new, by_folder.known) == (files[4:], files[1:4])
+
+
+def test_new_and_known_files_of_one_registration_are_told_apart(library, root, seen):
+    same, changed, missing = (seen(f"{name}.jpg", b"a") for name in "scm")
+    _put(library, root, same, changed, missing)
+    library.write(lambda c: mark_missing(c, [_id(library, missing.name)], 1.0))
+    library.write(lambda c: c.execute("DELETE FROM jobs"))
+    fresh = [seen("new.jpg", b"a"), seen("new.jpg", b"b")]
+    registered = _put(library, root, same, fresh[0], changed._replace(size_bytes=11), missing, fresh[1])
+    assert registered == Registered(new=2, changed=1, back=1, unchanged=1)
+    owing = "SELECT name, COUNT(*) FROM jobs JOIN photos ON photos.id = photo_id GROUP BY photos.id ORDER BY name"
+    assert library.rows(owing) == [(b"c.jpg", 2), (b"m.jpg", 2), (b"new.jpg", 2), (b"new.jpg", 2)]
 
 
 def test_another_inode_alone_is_no_change(library, root, seen):
@@ -77,7 +100,7 @@ def test_another_inode_alone_is_no_change(library, root, seen):
 def test_a_file_replaced_by_another_photo_of_equal_size_and_time_is_a_change(library, root, seen):
     first, second = seen("a.jpg"), seen("b.jpg")
     _put(library, root, first, second)
-    assert _put(library, root, seen("a.jpg", inode=second.stat.inode)).changed == 1
+    assert _put(library, root, seen("a.jpg", inode=second.inode)).changed == 1
 
 
 def test_a_name_that_is_not_utf8_is_kept_and_can_be_shown(library, root, seen):
@@ -168,9 +191,9 @@ def test_a_look_alike_has_the_same_inode_size_and_time(library, root, seen):
     old = seen("old.jpg", b"a")
     _put(library, root, old)
     with library.database.read() as connection:
-        (alike,) = find_look_alikes(connection, [seen("new.jpg", inode=old.stat.inode)])
+        (alike,) = find_look_alikes(connection, [seen("new.jpg", inode=old.inode)])
         assert alike.path == b"/photos/a/old.jpg"
-        assert not find_look_alikes(connection, [seen("new.jpg", inode=old.stat.inode, mtime_ns=6)])
+        assert not find_look_alikes(connection, [seen("new.jpg", inode=old.inode, mtime_ns=6)])
         assert not find_look_alikes(connection, [seen("new.jpg")])
 
 
@@ -179,14 +202,14 @@ def test_a_photo_on_an_unplugged_disk_is_nobodys_look_alike(library, root, seen)
     _put(library, root, old)
     library.write(lambda c: c.execute("UPDATE roots SET state = 'offline'"))
     with library.database.read() as connection:
-        assert not find_look_alikes(connection, [seen("new.jpg", inode=old.stat.inode)])
+        assert not find_look_alikes(connection, [seen("new.jpg", inode=old.inode)])
 
 
 def test_a_photo_seen_at_a_new_path_keeps_its_row_and_owes_nothing(library, root, seen):
     old = seen("old.jpg")
     _put(library, root, old)
     library.write(lambda c: c.execute("DELETE FROM jobs"))
-    new = seen("new.jpg", b"x", inode=old.stat.inode)
+    new = seen("new.jpg", b"x", inode=old.inode)
     registered = _put(library, root, new, moved={1: new})
     assert (registered.moved, registered.new) == (1, 0)
     assert library.rows("SELECT id, name FROM photos") == [(1, b"new.jpg")]
@@ -250,7 +273,7 @@ def test_ten_thousand_files_are_registered_in_few_statements(library, root, seen
 
 
 def test_a_folder_gets_one_row_whoever_adds_it(library, root):
-    file = SeenFile(b"a", b"1.jpg", FileStat(1, 1, 1, 1))
+    file = SeenFile(b"a", b"1.jpg", 1, 1, 1, 1)
     futures = [library.database.write(lambda c: register(c, root, [file], now=1.0)) for _ in range(4)]
     assert sorted(future.result().new for future in futures) == [0, 0, 0, 1]
     with library.database.read() as connection:
@@ -294,7 +317,7 @@ def test_a_missing_photo_seen_at_a_new_path_owes_what_came_up_meanwhile(library,
     _analyze(library, 1)
     library.write(lambda c: mark_missing(c, [1], 1.0))
     _change_technical_and_add_tags(library)
-    new = seen("new.jpg", inode=old.stat.inode)
+    new = seen("new.jpg", inode=old.inode)
     assert _put(library, root, new, moved={1: new}).moved == 1
     assert _owed(library) == [(1, "tags"), (1, "technical")]
 

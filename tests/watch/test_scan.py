@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from imgd.watch import scan
 from imgd.watch.filters import FileKind, Filter, FilterRules
 from imgd.watch.scan import BATCH_FILES, Scan
 
@@ -18,15 +19,28 @@ def _names(batches):
 
 
 def test_a_scan_comes_in_batches_and_says_which_folders_it_finished(tmp_path, write):
-    count = BATCH_FILES + 700
+    count = 2 * BATCH_FILES + 700
     for number in range(count):
         (tmp_path / f"{number}.jpg").touch()
     write(tmp_path / "sub" / "x.jpg")
     batches = list(Scan(Filter(os.fsencode(tmp_path), _RULES)).run())
     assert len(batches) >= 2
-    assert max(len(batch.photos) for batch in batches) < BATCH_FILES + 600
+    assert max(len(batch.photos) for batch in batches) < 2 * BATCH_FILES + 600
     finished = {folder: count for batch in batches for folder, count in batch.finished.items()}
     assert finished == {b"": count, b"sub": 1}
+    assert set().union(*(batch.whole for batch in batches)) == {b"sub"}
+
+
+def test_a_folder_that_a_batch_can_hold_is_not_cut(tmp_path, monkeypatch):
+    monkeypatch.setattr(scan, "BATCH_S", float("inf"))
+    for folder, count in (("a", BATCH_FILES - 10), ("a/b", 700), ("a/b/c", 1), ("a/b/c/d", 0)):
+        (tmp_path / folder).mkdir()
+        for number in range(count):
+            (tmp_path / folder / f"{number}.jpg").touch()
+    first, second = Scan(Filter(os.fsencode(tmp_path), _RULES)).run()
+    assert first.whole == {b"a", b"a/b"}
+    assert second.whole == {b"a/b/c"}
+    assert set(second.finished) == {b"a/b/c", b"a/b/c/d"}
 
 
 def test_sidecars_are_told_from_photos(tmp_path, write):

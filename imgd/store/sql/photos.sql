@@ -1,4 +1,22 @@
--- The staging table of one registration: a row a file, by path. It lives in memory, on the write connection.
+-- name: newest
+SELECT COALESCE(MAX(id), 0) FROM photos;
+
+-- name: add_new
+INSERT INTO photos (folder_id, name, display_name, size, mtime_ns, device, inode, added_at, change_seq)
+SELECT column1, column2, CAST(column2 AS TEXT), column3, column4, column5, column6, ?, ?
+FROM (VALUES :rows) WHERE column2 IS NOT NULL
+ON CONFLICT (folder_id, name) DO NOTHING;
+
+-- name: show_name
+UPDATE photos SET display_name = ? WHERE folder_id = ? AND name = ?;
+
+-- name: owe_new
+INSERT INTO jobs (photo_id, analyzer_id, priority)
+SELECT photos.id, analyzers.id, :priority
+FROM photos CROSS JOIN analyzers
+WHERE photos.id > :newest AND analyzers.active;
+
+-- The staging table of files that are known already: a row a file, by path. It lives in memory, on the write connection.
 
 -- name: make_staging
 CREATE TEMP TABLE IF NOT EXISTS seen_files (
@@ -9,7 +27,7 @@ CREATE TEMP TABLE IF NOT EXISTS seen_files (
     device    INTEGER NOT NULL,
     inode     INTEGER NOT NULL,
     photo_id  INTEGER,
-    verdict   TEXT NOT NULL DEFAULT 'new',
+    verdict   TEXT,
     PRIMARY KEY (folder_id, name)
 ) WITHOUT ROWID;
 
@@ -27,33 +45,17 @@ SET photo_id = known.id,
         WHEN known.size <> seen_files.size OR known.mtime_ns <> seen_files.mtime_ns THEN 'changed'
         WHEN (known.inode <> seen_files.inode OR known.device <> seen_files.device) AND EXISTS (
             SELECT 1 FROM main.photos AS other
-            WHERE other.inode = seen_files.inode AND other.device = seen_files.device AND other.id <> known.id
-              AND other.size = seen_files.size AND other.mtime_ns = seen_files.mtime_ns) THEN 'changed'
+            WHERE other.inode = seen_files.inode AND other.device = seen_files.device
+              AND other.size = seen_files.size AND other.mtime_ns = seen_files.mtime_ns
+              AND other.id <> known.id AND other.id <= :newest) THEN 'changed'
         WHEN known.state = 'missing' THEN 'back'
         WHEN known.inode <> seen_files.inode OR known.device <> seen_files.device THEN 'relinked'
         ELSE 'unchanged' END
 FROM main.photos AS known
-WHERE known.folder_id = seen_files.folder_id AND known.name = seen_files.name;
+WHERE known.folder_id = seen_files.folder_id AND known.name = seen_files.name AND known.id <= :newest;
 
 -- name: verdicts
-SELECT verdict, COUNT(*) FROM temp.seen_files GROUP BY verdict;
-
--- name: newest
-SELECT COALESCE(MAX(id), 0) FROM photos;
-
--- name: add_new
-INSERT INTO photos (folder_id, name, display_name, size, mtime_ns, device, inode, added_at, change_seq)
-SELECT folder_id, name, CAST(name AS TEXT), size, mtime_ns, device, inode, :now, :change_seq
-FROM temp.seen_files WHERE verdict = 'new';
-
--- name: show_name
-UPDATE photos SET display_name = ? WHERE folder_id = ? AND name = ?;
-
--- name: owe_new
-INSERT INTO jobs (photo_id, analyzer_id, priority)
-SELECT photos.id, analyzers.id, :priority
-FROM photos CROSS JOIN analyzers
-WHERE photos.id > :newest AND analyzers.active;
+SELECT verdict, COUNT(*) FROM temp.seen_files WHERE verdict IS NOT NULL GROUP BY verdict;
 
 -- name: update_known
 UPDATE photos
@@ -110,12 +112,20 @@ WHERE seen.column2 IS NOT NULL
   AND (photos.id IS NULL OR photos.size <> seen.column3 OR photos.mtime_ns <> seen.column4
        OR photos.inode <> seen.column6 OR photos.device <> seen.column5 OR photos.state = 'missing');
 
+-- The columns are those of a SeenFile.
+-- name: seen_before
+SELECT folders.path, photos.name, photos.size, photos.mtime_ns, photos.device, photos.inode
+FROM json_each(?) AS wanted
+CROSS JOIN folders ON folders.id = wanted.value
+CROSS JOIN photos ON photos.folder_id = folders.id
+WHERE photos.state = 'present';
+
 -- A photo whose file may now be the seen one, by inode. One in an offline root counts only where that root
 -- is no longer configured: the file of an unplugged disk is not gone.
 -- name: look_alikes
-SELECT photos.id, roots.path, folders.path, photos.name, seen.column3, roots.removed_at IS NOT NULL
+SELECT photos.id, roots.path, folders.path, photos.name, photos.inode, roots.removed_at IS NOT NULL
 FROM (VALUES :rows) AS seen
-JOIN photos ON photos.inode = seen.column5 AND photos.device = seen.column4
+JOIN photos ON photos.inode = seen.column4 AND photos.device = seen.column3
            AND photos.size = seen.column1 AND photos.mtime_ns = seen.column2
 JOIN folders ON folders.id = photos.folder_id
 JOIN roots ON roots.id = folders.root_id
