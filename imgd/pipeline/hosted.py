@@ -18,6 +18,7 @@ _OUT_OF_MEMORY = (
     "can't allocate memory",  # PyTorch on a CPU
     "failed to allocate memory",  # ONNX Runtime
     "insufficient memory",  # OpenCV
+    "status_alloc_failed",  # cuBLAS, cuDNN
     "resource_exhausted",  # JAX, TensorFlow
     "bad_alloc",  # C++
 )

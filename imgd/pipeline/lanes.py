@@ -369,6 +369,7 @@ class Lane:
         self._broken |= faults
         self._listener.analyzers_unloadable(faults)
         for name, reason in faults.items():
+            log.error("lane %s: %s is set aside: %s", self.device, name, reason)
             pending = self._pending[name]
             back = [item for _, item in pending.items] + [item for part in pending.suspects for item in part]
             back += [item for item, _ in pending.convicted]

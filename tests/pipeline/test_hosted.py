@@ -7,7 +7,14 @@ import pytest
 
 from imgd import Analyzer, Failure, Finding, PhotoInput
 from imgd.errors import BrokenImageError, DiskFullError
-from imgd.pipeline.hosted import analyze, describe_error, load_hosted, make_hosted
+from imgd.pipeline.hosted import (
+    DeviceFaultError,
+    analyze,
+    describe_error,
+    is_out_of_memory,
+    load_hosted,
+    make_hosted,
+)
 from imgd.pipeline.messages import AnalyzerSpec
 from imgd.pipeline.plan import make_spec
 
@@ -127,3 +134,74 @@ def test_one_that_cannot_be_loaded_costs_only_itself():
         "gone": "ModuleNotFoundError: No module named 'no_such_module'",
     }
     assert doing == ["unloadable", "header", "gone", ""]
+
+
+class Allowed:
+    """An allowance that notes what it was told."""
+
+    def __init__(self, size):
+        self.size = size
+        self.halved = []
+
+    def halve(self, count):
+        self.halved.append(count)
+        self.size = count // 2
+
+    def refuse(self):
+        return "no memory", True
+
+
+def test_a_batch_that_does_not_fit_is_repeated_in_halves_and_what_follows_is_as_small():
+    def answer(photos):
+        if len(photos) > 1:
+            raise MemoryError
+        return [Finding({"id": photos[0].photo_id})]
+
+    analyzer, allowed = Answering(answer, {}), Allowed(4)
+    found = analyze(analyzer, PHOTOS, allowed)
+    assert [each.finding.facts["id"] for each in found] == [0, 1, 2, 3]
+    assert allowed.halved == [4, 2]
+    assert analyzer.calls == [4, 2, 1, 1, 1, 1]
+
+
+def test_a_photo_that_does_not_fit_by_itself_is_refused_with_the_reason_of_the_allowance():
+    def answer(photos):
+        if any(photo.photo_id == 2 for photo in photos):
+            raise MemoryError
+        return [Finding() for _ in photos]
+
+    found = analyze(Answering(answer, {}), PHOTOS, Allowed(4))
+    assert [(each.reason, each.transient) for each in found] == [
+        ("", False),
+        ("", False),
+        ("no memory", True),
+        ("", False),
+    ]
+
+
+def test_an_error_of_the_device_ends_the_work_of_a_lane():
+    def answer(photos):
+        raise RuntimeError("CUDA error: an illegal memory access was encountered")
+
+    with pytest.raises(DeviceFaultError, match="illegal memory access"):
+        analyze(Answering(answer, {}), PHOTOS, Allowed(4))
+
+
+class OutOfMemoryError(RuntimeError):
+    """As PyTorch and CuPy name theirs."""
+
+
+@pytest.mark.parametrize(
+    ("error", "short"),
+    [
+        (MemoryError(), True),
+        (OutOfMemoryError("Tried to allocate 20 MiB"), True),
+        (RuntimeError("CUDA error: out of memory"), True),
+        (RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 99 bytes"), True),
+        (RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`"), True),
+        (RuntimeError("CUDA error: device-side assert triggered"), False),
+        (ValueError("bad shape"), False),
+    ],
+)
+def test_libraries_say_in_their_own_ways_that_memory_is_short(error, short):
+    assert is_out_of_memory(error) is short
