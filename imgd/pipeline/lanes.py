@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import signal
 import time
 from collections import deque
 from dataclasses import dataclass, field, replace
@@ -31,8 +32,9 @@ BATCHES_AHEAD = 3
 """Batches a lane has at hand: the one it computes, the one it has begun, and the next in its socket."""
 _MAX_STARTS = 3
 MAX_DEATHS = 2
-"""How often a lane may be killed at one photo, alone in its batch, before that photo counts as convicted: the kill
-may have come from outside."""
+"""How often a lane may die at one photo, alone in its batch, before that photo counts as convicted."""
+MAX_KILLS = 5
+"""The same for a lane that was killed, perhaps from outside."""
 MAX_CONVICTIONS = 3
 """How many photos in a row may be convicted before it is the analyzer that does not work."""
 
@@ -112,7 +114,7 @@ class Lane:
         self._changed = asyncio.Event()
         self._failed_starts = 0
         self._last_heard = time.monotonic()
-        self._deaths: dict[int, int] = {}
+        self._deaths: dict[tuple[str, ...], int] = {}
         self._broken: dict[str, str] = {}
         self._last_words = ""
         self._batches = 0
@@ -233,8 +235,8 @@ class Lane:
         pending = self._pending[batch.analyzer]
         pending.resize(result.batch_size)
         self._absolve(batch.analyzer)
+        self._deaths.pop(_key(batch), None)
         for item, outcome in zip(batch.items, result.outcomes, strict=True):
-            self._deaths.pop(item.photo_id, None)
             self._listener.item_analyzed(item, outcome, size_bytes // len(batch.items))
         self._changed.set()
 
@@ -306,6 +308,7 @@ class Lane:
         if not guilt and status == 0 and not sent:
             return
         doing, _, number = self._arena.read_line(self._setup.index).partition(" ")
+        killed = status == -signal.SIGKILL and not guilt
         reason = guilt or self._last_words or describe_exit(status)
         log.warning("lane %s: %s while it did %s", self.device, reason, doing or "nothing")
         if sent:
@@ -314,10 +317,10 @@ class Lane:
             for batch in reversed(sent):
                 if batch is not fatal:
                     self._pending[batch.analyzer].items.extendleft((now, item) for item in reversed(batch.items))
-            self._suspect(fatal, reason, certain=hung)
+            self._suspect(fatal, reason, killed=killed, hung=hung)
         else:
             self._failed_starts += 1
-            if self._failed_starts >= _MAX_STARTS:
+            if self._failed_starts >= (MAX_KILLS if killed else _MAX_STARTS):
                 named = [doing] if doing in self._pending else [each for each in self._pending if self.hosts(each)]
                 self._break(dict.fromkeys(named, f"the lane {reason} while it loaded {doing or 'its models'}"))
                 self._failed_starts = 0
@@ -325,22 +328,22 @@ class Lane:
                 await asyncio.sleep(self._failed_starts)
         self._changed.set()
 
-    def _suspect(self, batch: LaneBatch, reason: str, *, certain: bool) -> None:
-        """A batch killed the lane. `certain`: the kill did not come from outside."""
+    def _suspect(self, batch: LaneBatch, reason: str, *, killed: bool, hung: bool) -> None:
+        """The lane died at a batch: it is tried again, halved, or convicted. `killed`: perhaps from outside."""
         pending = self._pending[batch.analyzer]
-        count = len(batch.items)
+        count, key = len(batch.items), _key(batch)
+        deaths = self._deaths[key] = self._deaths.get(key, 0) + 1
+        alone = MAX_KILLS if killed else 1 if hung else MAX_DEATHS
+        if deaths < (alone if count == 1 else 2 if killed else 1):
+            pending.suspects.appendleft(batch.items)
+            return
+        del self._deaths[key]
         if count > 1:
             pending.fatal_size = min(pending.fatal_size or count, count)
             pending.suspects.extendleft([batch.items[count // 2 :], batch.items[: count // 2]])
             return
-        item = batch.items[0]
-        self._deaths[item.photo_id] = self._deaths.get(item.photo_id, 0) + 1
-        if self._deaths[item.photo_id] < MAX_DEATHS and not certain:
-            pending.suspects.appendleft([item])
-            return
-        del self._deaths[item.photo_id]
         pending.fatal_size = 0
-        pending.convicted.append((item, f"{batch.analyzer} {reason} at it"))
+        pending.convicted.append((batch.items[0], f"{batch.analyzer} {reason} at it"))
         pending.convictions += 1
         if pending.convictions >= MAX_CONVICTIONS:
             self._break({batch.analyzer: f"{batch.analyzer} {reason} at {pending.convictions} photos in a row"})
@@ -367,6 +370,7 @@ class Lane:
         if not faults:
             return
         self._broken |= faults
+        self._deaths = {key: deaths for key, deaths in self._deaths.items() if key[0] not in faults}
         self._listener.analyzers_unloadable(faults)
         for name, reason in faults.items():
             log.error("lane %s: %s is set aside: %s", self.device, name, reason)
@@ -376,3 +380,8 @@ class Lane:
             self._pending[name] = _Pending(pending.most, pending.batch_size)
             for item in back:
                 self._listener.item_returned(name, item, reason)
+
+
+def _key(batch: LaneBatch) -> tuple[str, ...]:
+    """What tells that it is the same batch again."""
+    return (batch.analyzer, *(str(item.photo_id) for item in batch.items))

@@ -13,7 +13,7 @@ import pytest
 
 from imgd.pipeline import lanes
 from imgd.pipeline.arena import MAX_PROCESSES, Arena, ArenaView
-from imgd.pipeline.lanes import Lane
+from imgd.pipeline.lanes import MAX_KILLS, Lane
 from imgd.pipeline.messages import AnalyzerOutcome, LaneItem, LaneSetup, Level
 from imgd.pipeline.plan import make_spec
 from imgd.pipeline.process import ChildStarter
@@ -185,6 +185,22 @@ def test_a_lane_that_is_killed_from_outside_costs_no_photo() -> None:
             os.kill(bench.facts("a")["pid"], signal.SIGKILL)
             outcomes = await bench.hear(9)
             assert all(outcome.finding for outcome in outcomes.values())
+
+    asyncio.run(work())
+
+
+def test_a_lane_that_is_killed_again_and_again_costs_no_photo_and_no_analyzer() -> None:
+    async def work() -> None:
+        async with running("Report") as (bench, starter):
+            bench.submit("a")
+            await bench.hear(1)
+            for number in range(MAX_KILLS):
+                bench.submit(*(f"{100 + 4 * number + place}" for place in range(4)))
+                await asyncio.sleep(0)
+                os.kill(max(starter.pids[1:]), signal.SIGKILL)
+                await bench.hear(5 + 4 * number)
+            assert all(outcome.finding for outcome in bench.outcomes.values())
+            assert bench.faults == {}
 
     asyncio.run(work())
 
