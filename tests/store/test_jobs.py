@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from imgd.domain import FileStat, Outcome, Priority, SeenFile
+from imgd.domain import FileStat, Outcome, Priority, SeenFile, StoredFinding
 from imgd.store.findings import commit
 from imgd.store.jobs import QueuePosition, any_owed, next_due, read_owed, retry
 from imgd.store.photos import mark_missing, register
@@ -36,6 +36,46 @@ def test_photos_come_by_priority_then_as_they_were_registered(library, put):
     put("a.jpg", "b.jpg")
     put("c.jpg", "d.jpg", priority=Priority.EVENT)
     assert ids(page(library)) == [3, 4, 1, 2]
+
+
+def test_photos_of_one_priority_come_by_folder_and_inode(library, put, seen):
+    put(seen("late.jpg", b"b", inode=1), seen("deep.jpg", b"a", inode=90), seen("first.jpg", b"a", inode=7))
+    put(seen("urgent.jpg", b"c", inode=99), priority=Priority.EVENT)
+    assert [photo.path.rpartition(b"/")[2] for photo in page(library).photos] == [
+        b"urgent.jpg",
+        b"first.jpg",
+        b"deep.jpg",
+        b"late.jpg",
+    ]
+
+
+def test_a_photo_has_a_preview_while_its_previewer_s_finding_is_of_its_file_as_it_is(library, put):
+    def has_preview():
+        with library.database.snapshot() as connection:
+            (photo,) = read_owed(
+                connection,
+                [1],
+                QueuePosition(),
+                limit=9,
+                now=10.0,
+                previewer=library.value("SELECT MAX(name) FROM analyzers"),
+            ).photos
+        return photo.has_preview
+
+    put("a.jpg")
+    previewer = library.value("SELECT id FROM analyzers ORDER BY name DESC LIMIT 1")
+    assert not has_preview()
+    library.write(lambda c: commit(c, [], [Outcome(1, previewer, 1, StoredFinding())], 1.0))
+    library.write(
+        lambda c: c.execute("INSERT OR IGNORE INTO jobs (photo_id, analyzer_id, priority) VALUES (1, 1, 30)")
+    )
+    assert has_preview()
+    library.write(lambda c: c.execute("UPDATE photos SET revision = 2"))
+    assert not has_preview()
+    library.write(lambda c: c.execute("UPDATE findings SET revision = 2"))
+    assert has_preview()
+    library.write(lambda c: c.execute("UPDATE analyzers SET generation = 2"))
+    assert not has_preview()
 
 
 def test_a_page_goes_on_where_the_last_one_ended(library, put):
@@ -150,6 +190,7 @@ def test_the_queue_is_read_along_its_index(library, put):
         "now": 1.0,
         "limit": 10,
         "photos": "[1]",
+        "previewer": "preview",
     }
 
     def plan(name):
