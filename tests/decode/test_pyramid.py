@@ -4,8 +4,10 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from PIL import Image
 
 from imgd.decode import exact_size, pyramid
+from imgd.decode.pyramid import resize
 from imgd.domain import Picture
 
 SIDES = st.integers(1, 40_000)
@@ -53,6 +55,16 @@ def test_a_level_is_the_mean_of_what_it_covers() -> None:
     level = pyramid(Picture(ramp, 1024, 512), [1024, 256])[256]
     expected = ramp.reshape(256, 2, 256, 4, 3).mean(axis=(1, 3))
     assert np.abs(level[:, 4:-4] - expected[::2][:128, 4:-4]).max() <= 1.5
+
+
+@pytest.mark.parametrize("larger", [1.05, 1.5, 1.99, 2, 2.05, 2.4, 2.6, 2.9, 3, 3.1, 4.2, 5, 5.1, 9.4])
+def test_each_ratio_gives_what_a_careful_filter_gives(larger: float) -> None:
+    metrics, data = pytest.importorskip("skimage.metrics"), pytest.importorskip("skimage.data")
+    cat = Image.fromarray(data.chelsea()).convert("L")
+    size = (96, 64)
+    image = cat.resize((round(96 * larger), round(64 * larger)), Image.Resampling.LANCZOS)
+    reference = np.asarray(image.resize(size, Image.Resampling.LANCZOS))
+    assert metrics.structural_similarity(np.asarray(resize(image, size)), reference) >= 0.975
 
 
 def test_too_few_pixels_are_refused_rather_than_scaled_up() -> None:
