@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -71,3 +73,48 @@ def test_without_the_library_of_the_driver_nobody_knows_what_is_free(monkeypatch
     assert free_bytes("cuda:0") is None
     assert budget_bytes("cuda:0", 0) is None
     assert budget_bytes("cuda:0", 1000) == 1000 << 20
+
+
+_NVML = """
+#include <string.h>
+typedef struct { unsigned long long total, free, used; } nvmlMemory_t;
+static int gpus[2];
+int nvmlInit_v2(void) { return 0; }
+int nvmlShutdown(void) { return 0; }
+int nvmlDeviceGetHandleByIndex_v2(unsigned int index, void **device)
+{
+    if (index > 1) return 2;
+    *device = &gpus[index];
+    return 0;
+}
+int nvmlDeviceGetHandleByUUID(const char *uuid, void **device)
+{
+    if (strcmp(uuid, "GPU-second")) return 6;
+    *device = &gpus[1];
+    return 0;
+}
+int nvmlDeviceGetMemoryInfo(void *device, nvmlMemory_t *memory)
+{
+    memory->total = 16ULL << 30;
+    memory->free = device == &gpus[1] ? 7ULL << 30 : 3ULL << 30;
+    memory->used = memory->total - memory->free;
+    return 0;
+}
+"""
+"""NVML as its header declares it, of a machine with two GPUs."""
+
+
+@pytest.mark.skipif(shutil.which("cc") is None, reason="there is no C compiler")
+def test_the_library_of_the_driver_tells_what_is_free_of_the_gpus_that_are_visible(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "nvml.c").write_text(_NVML)
+    library = tmp_path / "libnvidia-ml.so.1"
+    subprocess.run(["cc", "-shared", "-fPIC", "-o", library, tmp_path / "nvml.c"], check=True)
+    monkeypatch.setattr(devices, "_NVML", str(library))
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    assert [free_bytes(f"cuda:{index}") for index in range(3)] == [3 << 30, 7 << 30, None]
+    assert budget_bytes("cuda:1", 0) == int((7 << 30) * 0.85)
+    for visible, expected in (("1", 7 << 30), ("GPU-second,0", 7 << 30), ("GPU-none", None), ("", None)):
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
+        assert free_bytes("cuda:0") == expected
