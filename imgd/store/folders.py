@@ -36,9 +36,16 @@ def add_folders(connection: sqlite3.Connection, root_id: int, paths: Iterable[by
     return ids
 
 
+def count_rows(connection: sqlite3.Connection, folder_ids: Collection[int]) -> dict[int, int]:
+    """How many photos each folder has, missing ones included: a quarter of the work of `count_present`."""
+    return dict(connection.execute(_SQL["count_rows"], (json.dumps(list(folder_ids)),)).fetchall())
+
+
 def count_present(connection: sqlite3.Connection, folder_ids: Collection[int]) -> dict[int, int]:
     """How many present photos each folder has; those without any are left out."""
-    return dict(connection.execute(_SQL["counts"], (json.dumps(list(folder_ids)),)).fetchall())
+    if not folder_ids:
+        return {}
+    return dict(connection.execute(_SQL["count_present"], (json.dumps(list(folder_ids)),)).fetchall())
 
 
 def page_folders(

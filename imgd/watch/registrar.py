@@ -12,7 +12,7 @@ from typing import Final
 
 from imgd.domain import Priority, SeenFile
 from imgd.store.database import Database
-from imgd.store.folders import count_present, find_folders, move_folder, page_folders
+from imgd.store.folders import count_present, count_rows, find_folders, move_folder, page_folders
 from imgd.store.photos import (
     LookAlike,
     Registered,
@@ -32,7 +32,7 @@ from imgd.watch.availability import Filesystem
 from imgd.watch.filters import FileKind, Filter
 from imgd.watch.losses import Losses
 from imgd.watch.scan import Fault, see_file
-from imgd.watch.settle import FilePath, is_recent
+from imgd.watch.settle import FilePath, unsettled_since_ns
 
 _PAGE: Final = 1000
 _NOT_MOUNTED: Final = "its photos were on a filesystem of its own, which is not mounted"
@@ -87,7 +87,7 @@ class Registrar:
         sidecars: Mapping[bytes, Sequence[SeenFile]],
         *,
         whole: Collection[bytes] = (),
-    ) -> list[SeenFile]:
+    ) -> Collection[SeenFile]:
         """Store `files`. Those that differ and were written to within `settle_s` are left out, and returned.
 
         `whole`: folders all of whose photos are among `files`.
@@ -95,15 +95,16 @@ class Registrar:
         photo is not analyzed without its sidecar, and then once more with it.
         """
         if not files:
-            return []
+            return ()
         with self._database.read() as connection:
             differing = find_differing(connection, self._root_id, files, whole=whole)
-            unsettled = []
+            new, known, unsettled = differing.new, differing.known, set[SeenFile]()
             if settle_s is not None:
-                unsettled = [file for file in (*differing.new, *differing.known) if is_recent(file, settle_s)]
-            left_out = {(file.folder, file.name) for file in unsettled}
-            new = [file for file in differing.new if (file.folder, file.name) not in left_out]
-            known = [file for file in differing.known if (file.folder, file.name) not in left_out]
+                since_ns = unsettled_since_ns(settle_s)
+                unsettled = {file for file in (*new, *known) if file.mtime_ns > since_ns}
+            if unsettled:
+                new = [file for file in new if file not in unsettled]
+                known = [file for file in known if file not in unsettled]
             look_alikes = find_look_alikes(connection, new)
         if new or known:
             moved = _choose(look_alikes, new)
@@ -159,9 +160,11 @@ class Registrar:
         """
         with self._database.read() as connection:
             ids = find_folders(connection, self._root_id, expected)
-            present = count_present(connection, list(ids.values()))
+            rows = count_rows(connection, list(ids.values()))
+            fuller = {folder: number for folder, number in ids.items() if rows.get(number, 0) > expected[folder]}
+            present = count_present(connection, list(fuller.values()))
         faults = []
-        for folder, folder_id in ids.items():
+        for folder, folder_id in fuller.items():
             if present.get(folder_id, 0) > expected[folder] and not self._miss_gone_rows(folder, folder_id):
                 faults.append(Fault(folder, _NOT_MOUNTED))
         return faults

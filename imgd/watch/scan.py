@@ -8,7 +8,6 @@ import os
 import stat as stats
 import time
 from collections.abc import Iterator
-from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 
 from imgd.domain import SeenFile
@@ -85,11 +84,11 @@ class Scan:
             count = 0
             below: list[bytes] = []
             try:
-                with self._open(folder) as entries:
+                with self._open(folder) as (entries, descriptor):
                     if reason := self._filter.ignores.load(self._filter.root, folder):
                         batch.faults.append(Fault(folder, reason))
                     while chunk := list(itertools.islice(entries, _CHUNK_ENTRIES)):
-                        count += self._take(batch, folder, chunk, below)
+                        count += self._take(batch, folder, descriptor, chunk, below)
                         if batch.is_over(2 * BATCH_FILES):
                             yield batch
                             batch = ScanBatch()
@@ -103,17 +102,27 @@ class Scan:
             waiting.extend(path for path in reversed(below) if self._filter.enters(path))
         yield batch
 
-    def _open(self, folder: bytes) -> AbstractContextManager[Iterator[os.DirEntry[bytes]]]:
+    @contextlib.contextmanager
+    def _open(self, folder: bytes) -> Iterator[tuple[Iterator[os.DirEntry[bytes]], int]]:
+        """The entries of `folder`, and its descriptor."""
         path = os.path.join(self._filter.root, folder) if folder else self._filter.root
         if self._follow:
             # A link to a parent would be walked for ever, and a link to a sibling would show it twice.
             stat = os.stat(path)
             if (stat.st_dev, stat.st_ino) in self._entered:
-                return contextlib.nullcontext(iter(()))
+                yield iter(()), -1
+                return
             self._entered.add((stat.st_dev, stat.st_ino))
-        return os.scandir(path)
+        with os.scandir(path) as entries:
+            descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+            try:
+                yield entries, descriptor
+            finally:
+                os.close(descriptor)
 
-    def _take(self, batch: ScanBatch, folder: bytes, chunk: list[os.DirEntry[bytes]], below: list[bytes]) -> int:
+    def _take(
+        self, batch: ScanBatch, folder: bytes, descriptor: int, chunk: list[os.DirEntry[bytes]], below: list[bytes]
+    ) -> int:
         """Add the files that count to `batch`, and the folders to `below`; returns how many are photos."""
         follow, kind_of = self._follow, self._filter.kind
         photo, photos, sidecars = FileKind.PHOTO, batch.photos, batch.sidecars
@@ -123,7 +132,9 @@ class Scan:
             kind = kind_of(folder, name)
             if kind is not None and entry.is_file(follow_symlinks=follow):
                 try:
-                    file = SeenFile.of(folder, name, entry.stat(follow_symlinks=follow))
+                    # By the folder's descriptor, for entry.stat() would go the whole path from `/` for each file.
+                    stat = os.stat(name, dir_fd=descriptor, follow_symlinks=follow)
+                    file = SeenFile.of(folder, name, stat)
                 except FileNotFoundError:
                     continue
                 (photos if kind is photo else sidecars).append(file)

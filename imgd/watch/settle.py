@@ -109,7 +109,7 @@ class Settling:
         return settled
 
     def _is_still(self, entry: _Unsettled, file: SeenFile) -> bool:
-        if is_recent(file, self._settle_s):
+        if file.mtime_ns > unsettled_since_ns(self._settle_s):
             return entry.last_seen == (file.size_bytes, file.mtime_ns)
         return True
 
@@ -118,9 +118,9 @@ class Settling:
         heapq.heappush(self._order, (entry.due, path))
 
 
-def is_recent(file: SeenFile, settle_s: float) -> bool:
-    """Whether the file was written to within the last `settle_s`, so that it may still be growing."""
-    return file.mtime_ns > time.time_ns() - int(settle_s * 1e9)
+def unsettled_since_ns(settle_s: float) -> int:
+    """A file that was written to after this moment, within the last `settle_s`, may still be growing."""
+    return time.time_ns() - int(settle_s * 1e9)
 
 
 def _is_below(folder: bytes, parent: bytes) -> bool:
