@@ -41,6 +41,10 @@ class SrgbConverter:
         self._srgb = ImageCms.createProfile("sRGB")
         self._transforms: OrderedDict[tuple[bytes, str], ImageCms.ImageCmsTransform | None] = OrderedDict()
 
+    def changes(self, icc: bytes | None, mode: str) -> bool:
+        """Whether `convert` changes pixels of `mode` that have the profile `icc`."""
+        return bool(icc) and self._transform(icc or b"", mode) is not None
+
     def convert(self, image: Image.Image, icc: bytes | None) -> Image.Image:
         """`image` (L, RGB, CMYK or LAB) as sRGB, by the profile `icc`; a broken or alien profile is ignored."""
         if image.mode == "LAB":

@@ -7,7 +7,7 @@ import io
 from PIL import Image, ImageFile, JpegImagePlugin
 
 from imgd.decode import jpeg, jxl
-from imgd.decode.pillow import PillowFormat
+from imgd.decode.pillow import Loaded, PillowFormat
 from imgd.decode.raw_marks import is_raw_tiff
 from imgd.domain import ByteRange
 
@@ -35,7 +35,6 @@ class Jpeg(PillowFormat):
         return data[:3] == b"\xff\xd8\xff"
 
     def open(self, data: bytes) -> ImageFile.ImageFile:
-        jpeg.check_scans(data)
         return JpegImagePlugin.JpegImageFile(io.BytesIO(data))
 
     def decoded_bytes(self, stored: tuple[int, int], needed: tuple[int, int]) -> int:
@@ -50,15 +49,13 @@ class Jpeg(PillowFormat):
         factor = -(-full // image.size[0])
         return f"dct 1/{factor}" if factor > 1 else "full"
 
-    def load(self, image: ImageFile.ImageFile, data: bytes, size: tuple[int, int]) -> tuple[Image.Image, str]:
+    def load(self, image: ImageFile.ImageFile, data: bytes, size: tuple[int, int]) -> tuple[Loaded, str]:
         route = self.reduce(image, size)
         pixels = jpeg.decode(data, image.mode, image.size)
         if pixels is None:
             image.load()
             return image, route
-        decoded = Image.fromarray(pixels, image.mode)
-        decoded.info = image.info
-        return decoded, route
+        return (pixels if image.mode == "RGB" else Image.fromarray(pixels, image.mode)), route
 
     def mend(self, data: bytes) -> bytes:
         return jpeg.mend(data)

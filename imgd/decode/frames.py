@@ -116,6 +116,8 @@ def _tiff(data: ByteRange, enough: int) -> int:
 def _mpo(data: ByteRange, _enough: int) -> int:
     """The multi-picture index, an APP2 segment (CIPA DC-007, 5.2.3)."""
     head = data[:_HEADER_BYTES]
+    if b"MPF\0" not in head:
+        return 1
     for marker, start, end in jpeg.segments(head):
         if marker == 0xE2 and head[start : start + 4] == b"MPF\0":
             index = head[start + 4 : min(end, start + 1024)]

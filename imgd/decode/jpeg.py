@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -38,11 +38,14 @@ _SOS, _EOI, _DHT, _APP0 = 0xDA, 0xD9, 0xC4, 0xE0
 _SEQUENTIAL = frozenset({0xC0, 0xC1})
 _FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _TEM = 0x01
-_NEXT_MARKER = re.compile(rb"\xff+[^\x00\xd0-\xd7\xff]", re.DOTALL)
+_NEXT_MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]", re.DOTALL)
 _MAX_SCANS = 100
 """Writers make about ten. Each goes over the whole picture, and an empty one takes 30 bytes of the file."""
 _MAX_PARTS = 2_000
 _BARE = frozenset({0x01, *range(0xD0, 0xD9)})
+
+
+_Header = Sequence[tuple[int, int, int]]
 
 
 class JpegDamageError(ValueError):
@@ -56,7 +59,10 @@ def decode(data: bytes, mode: str, size: tuple[int, int]) -> npt.NDArray[np.uint
 
     Raises:
         JpegDamageError: it has pixels, and not all of them are those of the photo.
+        LimitError: its picture is told in more scans than any writer makes.
     """
+    header = list(segments(data))
+    _check_scans(data, header)
     if mode not in _COLOURS:
         return None
     pixels, said = _strict(data, mode, size)
@@ -65,10 +71,10 @@ def decode(data: bytes, mode: str, size: tuple[int, int]) -> npt.NDArray[np.uint
     if pixels is None:
         if not said:
             return None
-        if not _is_harmless(said, data):
+        if not _is_harmless(said, data, header):
             raise JpegDamageError(said)
         pixels = _run(data, mode, size, strict=False)
-    elif _has_impossible_zeros(data):
+    elif _has_impossible_zeros(data, header):
         raise JpegDamageError("Corrupt JPEG data: a run of zeros")
     if pixels.shape[:2] != size[::-1]:
         return None
@@ -77,13 +83,13 @@ def decode(data: bytes, mode: str, size: tuple[int, int]) -> npt.NDArray[np.uint
     return pixels[..., 0] if mode == "L" else pixels
 
 
-def check_scans(data: bytes) -> None:
+def _check_scans(data: bytes, header: _Header) -> None:
     """Refuse a JPEG that would be decoded a thousand times over.
 
     Raises:
         LimitError: its picture is told in more scans than any writer makes.
     """
-    position, scans = _later_scans(data), 1
+    position, scans = _later_scans(data, header), 1
     if not position:
         return
     for _ in range(_MAX_PARTS):
@@ -101,10 +107,10 @@ def check_scans(data: bytes) -> None:
     )
 
 
-def _later_scans(data: bytes) -> int:
+def _later_scans(data: bytes, header: _Header) -> int:
     """Where the first scan's data begins if it may have others behind it; 0 where one scan is all there can be."""
     sequential, components = False, 0
-    for marker, start, end in segments(data):
+    for marker, start, end in header:
         if marker in _FRAMES and start + 5 < len(data):
             sequential, components = marker in _SEQUENTIAL, data[start + 5]
         elif marker == _SOS and start < len(data):
@@ -113,12 +119,14 @@ def _later_scans(data: bytes) -> int:
 
 
 def mend(data: bytes) -> bytes:
-    """`data` with what libjpeg needs to give all that a damaged file still has.
+    """`data` with what libjpeg needs to give all that a damaged file still has; raises LimitError as `decode`.
 
     An end-of-image marker, with which even a progressive file's scans that are there are given, and no markers in
     the image data that only garbage put there: they would end the decoding.
     """
-    start = _scan_start(data)
+    header = list(segments(data))
+    _check_scans(data, header)
+    start = _scan_start(header)
     return data[:start] + _NO_MARKER.sub(b"\xff\0", data[start:]) + b"\xff\xd9"
 
 
@@ -139,7 +147,7 @@ def _run(data: bytes, mode: str, size: tuple[int, int], *, strict: bool) -> npt.
     return pixels
 
 
-def _is_harmless(said: str, data: bytes) -> bool:
+def _is_harmless(said: str, data: bytes, header: _Header) -> bool:
     """Whether a whole photo may cause this warning: few bytes, or padding, between its last block and its end."""
     if _ADOBE in said:
         return True
@@ -149,13 +157,13 @@ def _is_harmless(said: str, data: bytes) -> bool:
     count = int(found[1])
     if count <= _HARMLESS_STRAY_BYTES:
         return True
-    end = data.find(b"\xff\xd9", _scan_start(data))
+    end = data.find(b"\xff\xd9", _scan_start(header))
     padding, before = data[max(0, end - count) : end], data[max(0, end - count - 8) : end - count]
     # Where the same byte goes on before it, some of it was taken for picture.
     return padding == padding[:1] * count and before != padding[:1] * 8
 
 
-def _has_impossible_zeros(data: bytes) -> bool:
+def _has_impossible_zeros(data: bytes, header: _Header) -> bool:
     """Whether the image data has a run of zero bytes that no picture gives: a lost sector, which may by chance
     decode to as many blocks as were lost.
 
@@ -163,14 +171,13 @@ def _has_impossible_zeros(data: bytes) -> bool:
     the block, a run as long as `_ZEROS` would be whole blocks in which every frequency has the same weight. Only
     for sequential JPEG.
     """
-    start = _scan_start(data)
+    start = _scan_start(header)
     at = data.find(_ZEROS, start)
     if at < 0 or not start or data.find(b"\xff\xd9", start, at) >= 0:
         return False
-    header = [(marker, data[body:end]) for marker, body, end in segments(data)]
-    if not any(marker in _SEQUENTIAL for marker, _ in header):
+    if not any(marker in _SEQUENTIAL for marker, _, _ in header):
         return False
-    tables = b"".join(body for marker, body in header if marker == _DHT)
+    tables = b"".join(data[body:end] for marker, body, end in header if marker == _DHT)
     while len(tables) > 17:
         if tables[0] == 0x10:
             return tables[17] != 0
@@ -198,9 +205,9 @@ def segments(data: bytes) -> Iterator[tuple[int, int, int]]:
             return
 
 
-def _scan_start(data: bytes) -> int:
+def _scan_start(header: _Header) -> int:
     """Where the entropy-coded data of the first scan begins; 0 where there is none."""
-    return next((end for marker, _, end in segments(data) if marker == _SOS), 0)
+    return next((end for marker, _, end in header if marker == _SOS), 0)
 
 
 def _tidy(data: bytes) -> bytes:

@@ -26,6 +26,8 @@ from imgd.domain import ByteRange, Picture
 from imgd.errors import BrokenImageError, DecodeError
 
 _BYTES_PER_PIXEL = 8
+Loaded = Image.Image | npt.NDArray[np.uint8]
+"""An image of any mode, or the bare pixels of one in RGB."""
 Explain = Callable[[float], str]
 """From the fraction of the picture that is missing to why a strict decoder refused it."""
 
@@ -101,7 +103,7 @@ class PillowFormat(ImageFormat):
         """Make the decoder itself deliver fewer pixels, at least `size`; the route that this is."""
         return "full"
 
-    def load(self, image: ImageFile.ImageFile, data: bytes, size: tuple[int, int]) -> tuple[Image.Image, str]:
+    def load(self, image: ImageFile.ImageFile, data: bytes, size: tuple[int, int]) -> tuple[Loaded, str]:
         """The decoded pixels, at least `size`, and the route that gave them; raises where any are missing."""
         route = self.reduce(image, size)
         image.load()
@@ -133,16 +135,24 @@ class PillowFormat(ImageFormat):
             with self._turns.take(self.decoded_bytes(image.size, needed)):
                 if explain is None:
                     loaded, route = self.load(image, data, needed)
-                    return Picture(self._pixels(loaded, needed, turn), width, height, route)
+                    icc = image.info.get("icc_profile")
+                    return Picture(self._pixels(loaded, icc, needed, turn), width, height, route)
                 route = self.reduce(image, needed)
                 image.load()
                 damage = explain(_missing(image, self.fillers, explain))
-                return Picture(self._pixels(image, needed, turn), width, height, route, damage)
+                icc = image.info.get("icc_profile")
+                return Picture(self._pixels(image, icc, needed, turn), width, height, route, damage)
 
-    def _pixels(self, image: Image.Image, size: tuple[int, int], turn: int) -> npt.NDArray[np.uint8]:
+    def _pixels(
+        self, loaded: Loaded, icc: bytes | None, size: tuple[int, int], turn: int
+    ) -> npt.NDArray[np.uint8]:
         """Scaled first, since turning and colour conversion then cost less."""
-        small = resize(flatten(image), size)
-        return np.asarray(orientation.upright(self._srgb.convert(small, image.info.get("icc_profile")), turn))
+        if isinstance(loaded, np.ndarray):
+            if loaded.shape == (*size[::-1], 3) and turn == 1 and not self._srgb.changes(icc, "RGB"):
+                return loaded
+            loaded = Image.fromarray(loaded)
+        small = resize(flatten(loaded), size)
+        return np.asarray(orientation.upright(self._srgb.convert(small, icc), turn))
 
 
 @contextlib.contextmanager
