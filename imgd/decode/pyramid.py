@@ -10,8 +10,8 @@ from PIL import Image
 
 from imgd.domain import Picture
 
-_LEFT_TO_FILTER = 1.25
-_BOX_BELOW = 2 * _LEFT_TO_FILTER
+_LITTLE = 1.25
+_BOX_BELOW = 2 * _LITTLE
 
 
 def exact_size(width: int, height: int, edge_px: int) -> tuple[int, int]:
@@ -32,8 +32,8 @@ def resize(image: Image.Image, size: tuple[int, int]) -> Image.Image:
       as much, Lanczos twice.
     - up to 2.5: a box filter at once. Halving first would leave a filter little to do and its blur uneven (SSIM
       down to 0.969), and costs the same.
-    - beyond: blocks first, as large as leaves at least 1.25 to the Hamming filter. With less left the result falls
-      to 0.966, with 1.5 it costs up to twice as much.
+    - beyond: blocks first, then what is left to do: by a bicubic filter where that is less than 1.25 (Hamming
+      falls to 0.966 there), else by Hamming. Smaller blocks would serve too and cost up to twice as much.
 
     Measured by `bench/decode.py --pyramid`.
     """
@@ -45,7 +45,9 @@ def resize(image: Image.Image, size: tuple[int, int]) -> Image.Image:
     ratio = min(image.width / size[0], image.height / size[1])
     if 2 < ratio < _BOX_BELOW:
         return image.resize(size, Image.Resampling.BOX)
-    return image.resize(size, Image.Resampling.HAMMING, reducing_gap=_LEFT_TO_FILTER)
+    little_left = ratio > 2 and ratio / int(ratio) < _LITTLE
+    last = Image.Resampling.BICUBIC if little_left else Image.Resampling.HAMMING
+    return image.resize(size, last, reducing_gap=1.0)
 
 
 def pyramid(picture: Picture, edges: Iterable[int]) -> dict[int, npt.NDArray[np.uint8]]:
