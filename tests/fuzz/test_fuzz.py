@@ -17,7 +17,7 @@ from fuzzing.confined import Confined, Verdict
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-FILES = int(os.environ.get("IMGD_FUZZ_FILES", "40"))
+FILES = int(os.environ.get("IMGD_FUZZ_FILES", "24"))
 SEED = os.environ.get("IMGD_FUZZ_SEED", "0")
 
 pytestmark = pytest.mark.timeout(600)

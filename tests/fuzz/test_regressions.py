@@ -29,7 +29,7 @@ def scans_without_end() -> bytes:
 
 
 def garbage_markers() -> bytes:
-    """A progressive JPEG with ones over a sector: libjpeg took them for markers, and gave nothing of the picture."""
+    """A progressive JPEG with ones over a sector: libjpeg took them for markers, and gave no picture."""
     data = saved("JPEG", Image.effect_noise((400, 300), 60).convert("RGB"), progressive=True)
     return data[: len(data) // 2] + b"\xff" * 512 + data[len(data) // 2 + 512 :]
 
