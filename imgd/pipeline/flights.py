@@ -34,9 +34,11 @@ from imgd.store.findings import Committed
 _MAX_DEATHS = 2
 """How often workers may die at one photo before it fails: what an earlier photo left behind may be to blame."""
 _MAX_KILLS = 5
-"""The same for workers that were killed, perhaps from outside: that is not the photo's fault."""
+"""The same for workers that were killed, perhaps from outside, before the photo is put off: whoever kills may
+stop. Each time that it was put off, once is enough."""
 _MAX_ATTEMPTS = 8
-"""How often a file that cannot be read now is tried, each time after twice the wait, before it fails."""
+"""How often a photo whose file cannot be read now, or whose workers are killed, is put off, each time for twice
+as long, before it fails."""
 _PATIENCE = {Guilt.CERTAIN: 1, Guilt.LIKELY: _MAX_DEATHS, Guilt.UNKNOWN: _MAX_KILLS}
 _FILE_RETRY_S = 5.0
 _ANALYZER_RETRY_S = 60.0
@@ -175,13 +177,16 @@ class Flights:
     def photo_killed(self, task: PhotoTask, doing: str, reason: str, guilt: Guilt) -> None:
         flight = self._flights[task.photo_id]
         deaths = self._deaths[task.photo_id] = self._deaths.get(task.photo_id, 0) + 1
-        if deaths < _PATIENCE[guilt]:
+        is_unsure = guilt is Guilt.UNKNOWN
+        if deaths < _PATIENCE[guilt] and not (is_unsure and flight.attempts):
             self._submit(flight)
             return
         del self._deaths[task.photo_id]
-        self._fail_all(
-            flight, f"{'decoding it' if doing in (DECODING, WAITING) else f'analyzer {doing}'}: {reason}"
-        )
+        said = f"{'decoding it' if doing in (DECODING, WAITING) else f'analyzer {doing}'}: {reason}"
+        if is_unsure:
+            self._postpone_all(flight, said)
+        else:
+            self._fail_all(flight, said)
 
     def item_analyzed(self, item: LaneItem, outcome: AnalyzerOutcome, size_bytes: int = 0) -> None:
         flight = self._flights[item.photo_id]

@@ -190,7 +190,7 @@ def test_a_photo_that_uses_up_its_cpu_time_fails_and_the_clock_of_the_others_is_
     assert len(library.findings("spin")) == 6
 
 
-def test_a_photo_that_crashes_its_worker_is_tried_twice_and_one_that_is_only_killed_five_times(
+def test_a_photo_that_crashes_its_worker_twice_fails_and_one_that_is_only_killed_is_put_off(
     library: Library, caplog: pytest.LogCaptureFixture
 ) -> None:
     from toy_analyzers import Crash, Killed
@@ -202,6 +202,19 @@ def test_a_photo_that_crashes_its_worker_is_tried_twice_and_one_that_is_only_kil
     assert len([each for each in caplog.messages if "while it did crash" in each]) == 2
     asyncio.run(analyze_all(library, active[1:]))
     assert len([each for each in caplog.messages if "while it did killed" in each]) == 5
+    assert library.failures().keys() == {("bad.jpg", "crash")}
+    assert library.rows("SELECT attempts FROM jobs WHERE state = 'owed' AND not_before > 0") == [(1,)]
+    for put_off, state in ((7, "owed"), (8, "failed")):
+        caplog.clear()
+        library.database.write(
+            lambda c, n=put_off: c.execute(
+                "UPDATE jobs SET not_before = 0, attempts = ? WHERE state = 'owed'", (n,)
+            )
+        ).result()
+        asyncio.run(analyze_all(library, active[1:]))
+        assert len([each for each in caplog.messages if "while it did killed" in each]) == 1
+        assert library.rows("SELECT state FROM jobs WHERE attempts >= 7") == [(state,)]
+    assert library.failures()["bad.jpg", "killed"] == "analyzer killed: the worker was killed by signal 9"
 
 
 def test_commits_under_load_hold_fifty_photos_each(library: Library) -> None:
