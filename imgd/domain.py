@@ -300,7 +300,7 @@ class OwedPhoto:
     """A photo with all the jobs it owes.
 
     `format`, `width`, `height`: as its last decode found them; "" and 0 before that. `has_preview`: its cached
-    preview was made of the file as it is now.
+    preview was made of the file as it is now, in an earlier analysis.
     """
 
     photo_id: int

@@ -14,6 +14,10 @@ from imgd.store.statements import load_statements
 
 _SQL = load_statements("imgd.store", "jobs")
 
+_FIRST_ANALYSIS_S = 600.0
+"""A preview that is newer is part of a first analysis, which may have been interrupted: the rest of that is made
+from the file too, so that a library is the same whether imgd was killed on the way or not."""
+
 
 @dataclass(frozen=True, slots=True, order=True)
 class QueuePosition:
@@ -45,7 +49,7 @@ def read_owed(
 
     Those of one priority come by folder and inode, which on most file systems is the order in which they lie on
     the disk. Photos in `skip` (in flight) and photos that cannot be reached now are left out. `previewer`: the
-    analyzer whose current finding says that a photo has a cached preview.
+    analyzer whose current finding, if it is not all too new, says that a photo has a cached preview.
     """
     analyzers = json.dumps(sorted(analyzer_ids))
     place = {"priority": after.priority, "photo_id": after.photo_id, "now": now, "limit": limit}
@@ -81,7 +85,7 @@ def read_owed(
             has_preview=bool(has_preview),
         )
         for photo_id, revision, root, folder, name, kind, width, height, has_preview, *stat in connection.execute(
-            _SQL["photos"], {"photos": photos, "previewer": previewer}
+            _SQL["photos"], {"photos": photos, "previewer": previewer, "before": now - _FIRST_ANALYSIS_S}
         )
         if photo_id in jobs
     ]

@@ -50,14 +50,14 @@ def test_photos_of_one_priority_come_by_folder_and_inode(library, put, seen):
 
 
 def test_a_photo_has_a_preview_while_its_previewer_s_finding_is_of_its_file_as_it_is(library, put):
-    def has_preview():
+    def has_preview(now=1000.0):
         with library.database.snapshot() as connection:
             (photo,) = read_owed(
                 connection,
                 [1],
                 QueuePosition(),
                 limit=9,
-                now=10.0,
+                now=now,
                 previewer=library.value("SELECT MAX(name) FROM analyzers"),
             ).photos
         return photo.has_preview
@@ -70,6 +70,7 @@ def test_a_photo_has_a_preview_while_its_previewer_s_finding_is_of_its_file_as_i
         lambda c: c.execute("INSERT OR IGNORE INTO jobs (photo_id, analyzer_id, priority) VALUES (1, 1, 30)")
     )
     assert has_preview()
+    assert not has_preview(now=500.0)
     library.write(lambda c: c.execute("UPDATE photos SET revision = 2"))
     assert not has_preview()
     library.write(lambda c: c.execute("UPDATE findings SET revision = 2"))
@@ -191,6 +192,7 @@ def test_the_queue_is_read_along_its_index(library, put):
         "limit": 10,
         "photos": "[1]",
         "previewer": "preview",
+        "before": 0.0,
     }
 
     def plan(name):

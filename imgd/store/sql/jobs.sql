@@ -14,7 +14,7 @@ SELECT photos.id, photos.revision, roots.path, folders.path, photos.name,
        EXISTS (SELECT 1 FROM analyzers
                CROSS JOIN findings ON findings.photo_id = photos.id AND findings.analyzer_id = analyzers.id
                WHERE analyzers.name = :previewer AND findings.generation = analyzers.generation
-                 AND findings.revision = photos.revision),
+                 AND findings.revision = photos.revision AND findings.analyzed_at < :before),
        photos.size, photos.mtime_ns, photos.device, photos.inode
 FROM json_each(:photos) AS wanted
 CROSS JOIN photos ON photos.id = wanted.value
