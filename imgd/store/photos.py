@@ -95,11 +95,13 @@ def _without_equal_rows(
 
 def find_look_alikes(connection: sqlite3.Connection, files: Sequence[SeenFile]) -> list[LookAlike]:
     """Photos that one of `files` (all new) may be: the caller looks whether their own path is gone."""
-    rows: list[Row] = [file[2:] for file in files]
+    inodes = json.dumps([file.inode for file in files])
+    found = connection.execute(_SQL["of_inodes"], (inodes,)).fetchall() if files else []
+    states = {file[2:] for file in files} if found else set()
     return [
         LookAlike(photo_id, os.path.join(root, folder, name), inode, not removed)
-        for statement, parameters in batches(_SQL["look_alikes"], rows, 4)
-        for photo_id, root, folder, name, inode, removed in connection.execute(statement, parameters)
+        for photo_id, root, folder, name, size, mtime_ns, device, inode, removed in found
+        if (size, mtime_ns, device, inode) in states
     ]
 
 
@@ -170,11 +172,10 @@ def _show_odd_names(
     connection: sqlite3.Connection, files: Sequence[SeenFile], folders: Mapping[bytes, int]
 ) -> None:
     """SQLite took the names as UTF-8; those that are not get a form that can be shown."""
-    for file in files:
-        if not file.name.isascii():
-            shown = file.name.decode("utf-8", "replace")
-            if "\ufffd" in shown:
-                connection.execute(_SQL["show_name"], (shown, folders[file.folder], file.name))
+    for file in [file for file in files if not file.name.isascii()]:
+        shown = file.name.decode("utf-8", "replace")
+        if "\ufffd" in shown:
+            connection.execute(_SQL["show_name"], (shown, folders[file.folder], file.name))
 
 
 def _move(

@@ -122,11 +122,11 @@ WHERE photos.state = 'present';
 
 -- A photo whose file may now be the seen one, by inode. One in an offline root counts only where that root
 -- is no longer configured: the file of an unplugged disk is not gone.
--- name: look_alikes
-SELECT photos.id, roots.path, folders.path, photos.name, photos.inode, roots.removed_at IS NOT NULL
-FROM (VALUES :rows) AS seen
-JOIN photos ON photos.inode = seen.column4 AND photos.device = seen.column3
-           AND photos.size = seen.column1 AND photos.mtime_ns = seen.column2
+-- name: of_inodes
+SELECT photos.id, roots.path, folders.path, photos.name,
+       photos.size, photos.mtime_ns, photos.device, photos.inode, roots.removed_at IS NOT NULL
+FROM json_each(?) AS seen
+CROSS JOIN photos ON photos.inode = seen.value
 JOIN folders ON folders.id = photos.folder_id
 JOIN roots ON roots.id = folders.root_id
 WHERE roots.state = 'online' OR roots.removed_at IS NOT NULL
