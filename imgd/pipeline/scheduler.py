@@ -58,6 +58,7 @@ class Pipeline:
         self._arena = Arena(model_edges(active), settings.pipeline.pixel_memory_mb << 20)
         self._claimed: deque[OwedPhoto] = deque()
         self._position = QueuePosition()
+        self._front_read_at = 0.0
         self._exhausted = False
         self._wake = asyncio.Event()
         self._wakes = 0
@@ -180,6 +181,8 @@ class Pipeline:
             return False
         wakes = self._wakes
         self._flights.due = float("inf")
+        if self._position == QueuePosition():
+            self._front_read_at = time.time()
         page, due = await asyncio.to_thread(self._read_page, self._position, self._flights.photo_ids)
         self._flights.due = min(self._flights.due, due)  # a commit may have postponed a job meanwhile
         if self._wakes == wakes:  # else what was read may be older than what is owed now
@@ -195,7 +198,8 @@ class Pipeline:
             page = read_owed(
                 connection, ids, position, limit=_CLAIM_PHOTOS, now=now, skip=skip, previewer=Preview.name
             )
-            due = next_due(connection, ids, now) if page.end is None else None
+            # What came due since the front was read lies behind, and was not seen.
+            due = next_due(connection, ids, self._front_read_at) if page.end is None else None
         return page, float("inf") if due is None else due
 
     async def _launch(self, photo: OwedPhoto) -> None:

@@ -94,9 +94,9 @@ def read_owed(
     return OwedPage(tuple(owed), end)
 
 
-def next_due(connection: sqlite3.Connection, analyzer_ids: Collection[int], now: float) -> float | None:
-    """When the first postponed job of `analyzer_ids` is due, in seconds since the epoch."""
-    parameters = {"analyzers": json.dumps(sorted(analyzer_ids)), "now": now}
+def next_due(connection: sqlite3.Connection, analyzer_ids: Collection[int], after: float) -> float | None:
+    """When the first job of `analyzer_ids` that is due later than `after` is due; both in seconds of the epoch."""
+    parameters = {"analyzers": json.dumps(sorted(analyzer_ids)), "after": after}
     due = connection.execute(_SQL["next_due"], parameters).fetchone()[0]
     return None if due is None else float(due)
 

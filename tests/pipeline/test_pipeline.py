@@ -6,6 +6,7 @@ import asyncio
 import dataclasses
 import os
 import signal
+import time
 from pathlib import Path
 
 import pytest
@@ -215,6 +216,26 @@ def test_a_photo_that_crashes_its_worker_twice_fails_and_one_that_is_only_killed
         assert len([each for each in caplog.messages if "while it did killed" in each]) == 1
         assert library.rows("SELECT state FROM jobs WHERE attempts >= 7") == [(state,)]
     assert library.failures()["bad.jpg", "killed"] == "analyzer killed: the worker was killed by signal 9"
+
+
+def test_a_photo_that_comes_due_while_the_rest_of_the_queue_is_read_is_tried_then(library: Library) -> None:
+    from toy_analyzers import Shape
+
+    active = library.activate(Shape)
+    make_photos(library, [f"{number:03}.jpg" for number in range(600)])
+    put_off = (
+        "UPDATE jobs SET not_before = ? WHERE photo_id = (SELECT MIN(photo_id) FROM jobs WHERE not_before > ?)"
+    )
+    library.database.write(lambda c: c.execute(put_off, (time.time() + 3600, -1))).result()
+
+    async def come_due(pipeline: Pipeline, _starter: ChildStarter) -> None:
+        while not library.findings("shape"):
+            await asyncio.sleep(0.01)
+        assert pipeline.busy
+        library.database.write(lambda c: c.execute(put_off, (time.time(), 0))).result()
+
+    asyncio.run(analyze_all(library, active, during=come_due, until=lambda: library.owed() == 0))
+    assert len(library.findings("shape")) == 600
 
 
 def test_commits_under_load_hold_fifty_photos_each(library: Library) -> None:

@@ -189,6 +189,7 @@ def test_the_queue_is_read_along_its_index(library, put):
         "analyzers": "[1, 2]",
         "analyzer_id": 1,
         "now": 1.0,
+        "after": 1.0,
         "limit": 10,
         "photos": "[1]",
         "previewer": "preview",

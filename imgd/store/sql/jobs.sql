@@ -37,7 +37,7 @@ ORDER BY photo_id, name;
 
 -- name: next_due
 SELECT MIN(not_before) FROM jobs INDEXED BY jobs_postponed
-WHERE state = 'owed' AND not_before > 0 AND not_before > :now AND analyzer_id IN (SELECT value FROM json_each(:analyzers));
+WHERE state = 'owed' AND not_before > 0 AND not_before > :after AND analyzer_id IN (SELECT value FROM json_each(:analyzers));
 
 -- name: finish
 DELETE FROM jobs WHERE photo_id = ? AND analyzer_id = ?;
