@@ -10,8 +10,9 @@ from typing import Any, ClassVar
 
 from imgd.analyzer import Analyzer
 from imgd.domain import FactValue, Failure, Finding, Needs, PhotoInput, Region, Tag, Text
+from imgd.metadata.gazetteer import Place
 from imgd.metadata.merge import PhotoMetadata, read_photo
-from imgd.metadata.places import MAX_DISTANCE_KM, Place, PlaceFinder
+from imgd.metadata.places import MAX_DISTANCE_KM, PlaceFinder
 from imgd.metadata.record import NamedRegion, Record
 
 _RECORD_FACTS = (
@@ -41,6 +42,7 @@ class Metadata(Analyzer[MetadataSettings]):
     version = "1"
     needs = Needs(edge=0)
     reads_sidecars = True
+    wants_cache_dir = True
     settings_type = MetadataSettings
     facts: ClassVar[Mapping[str, type]] = {
         "taken_at": str, "taken_offset_s": int,
@@ -54,6 +56,9 @@ class Metadata(Analyzer[MetadataSettings]):
     def __init__(self, settings: MetadataSettings | None, model_dirs: Mapping[str, Path]) -> None:
         super().__init__(settings or MetadataSettings(), model_dirs)
         self.places = PlaceFinder(self.settings.place_distance_km)
+
+    def load(self, device: str) -> None:  # noqa: ARG002
+        self.places = PlaceFinder(self.settings.place_distance_km, self.cache_dir)
 
     def analyze(self, photos: Sequence[PhotoInput]) -> Sequence[Finding | Failure]:
         read = [self._read(photo) for photo in photos]

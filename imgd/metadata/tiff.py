@@ -152,7 +152,7 @@ class Tiff:
         return int(self.unpack(code, position)[0])
 
     def unpack(self, pattern: str, position: int) -> tuple[Any, ...]:
-        """The values at `position` of the data, in the structure's byte order; the caller has seen to its bounds."""
+        """The values at `position`, in the structure's byte order; the caller has seen to the data's bounds."""
         pattern = self.order + pattern
         return struct.unpack(pattern, self.data[position : position + struct.calcsize(pattern)])
 

@@ -20,7 +20,8 @@ import msgspec
 from imgd.pipeline.nursery import Birth, Death, request_bytes
 
 _HEAD = struct.Struct("<I")
-_PRELOADED = ("imgd.pipeline.worker",)
+_PRELOADED = ("imgd.pipeline.worker", "scipy.spatial")
+"""What workers need: imported once, before the fork, and its memory shared."""
 _NURSERIES = 3
 """How many are tried for one child: the first may have been killed, but one that dies at each start is a fault."""
 

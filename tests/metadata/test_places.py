@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from imgd.metadata.places import CACHE_SIZE, PlaceFinder
@@ -70,6 +72,27 @@ def test_remembered_answers_are_bounded(places: PlaceFinder) -> None:
     places.find_all([(index / 1000, 10.0) for index in range(CACHE_SIZE + 500)])
     assert places.find(0.001, 10.0) == places.find_all([(0.001, 10.0)])[0]
     assert len(places._remembered) <= CACHE_SIZE
+
+
+def test_what_was_made_of_the_data_is_kept_and_says_the_same(places: PlaceFinder, tmp_path: Path) -> None:
+    spots = [(38.7223, -9.1393), (0.0, 0.0), (43.4674, 11.8851), (-16.5, 179.99), (61.2, -149.9), (35.68, 139.77)]
+    expected = places.find_all(spots)
+    assert PlaceFinder(cache=tmp_path / "places").find_all(spots) == expected
+    (kept,) = (tmp_path / "places").iterdir()
+    assert kept.stat().st_mode & 0o777 == 0o600
+    before = kept.read_bytes()
+    assert PlaceFinder(cache=tmp_path / "places").find_all(spots) == expected
+    assert kept.stat().st_size == len(before)
+    for harm in (b"", before[: len(before) // 2], before[:2000] + bytes(2000) + before[4000:]):
+        kept.write_bytes(harm)
+        assert PlaceFinder(cache=tmp_path / "places").find_all(spots) == expected
+        assert kept.read_bytes() == before
+
+
+def test_a_cache_that_cannot_be_written_costs_nothing_but_time(places: PlaceFinder, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    found = PlaceFinder(cache=tmp_path / "file" / "below").find(38.7223, -9.1393)
+    assert found == places.find(38.7223, -9.1393)
 
 
 def test_a_shorter_reach_finds_less() -> None:
