@@ -69,22 +69,22 @@ def out_of_memory() -> LimitError:
 
 def reason(error: BaseException, data: ByteRange, format_name: str, missing: float = 0.0) -> str:
     """Why `data` did not decode as it should; `missing`: the fraction of the picture, at its end, that is gone."""
-    expected = expected_size(data)
     said = _REPR.sub("", str(error)).strip()
-    # Garbage in a size field is no size: a file was hardly cut to a thousandth.
-    if len(data) < expected <= len(data) * _BELIEVABLE_RATIO:
-        text = truncated(len(data), expected)
-    elif _CUT.search(said):
+    text = truncated(len(data), expected_size(data))
+    if not text and _CUT.search(said):
         text = f"truncated file: {_amount(len(data))}"
-    else:
-        text = f"damaged {format_name} file: {_meaning(error, said)}"
+    text = text or f"damaged {format_name} file: {_meaning(error, said)}"
     if missing:
         text += f", the last {min(99, max(1, round(missing * 100)))} % of the picture is missing"
     return text
 
 
 def truncated(size_bytes: int, expected_bytes: int) -> str:
-    """`truncated file: 64 of 2310 KiB`."""
+    """`truncated file: 64 of 2310 KiB`, or "" for a file that is whole, or whose structure asks for a size that
+    cannot be believed."""
+    # Garbage in a size field is no size: a file was hardly cut to a thousandth.
+    if not size_bytes < expected_bytes <= size_bytes * _BELIEVABLE_RATIO:
+        return ""
     if expected_bytes < 10 * 1024:
         return f"truncated file: {size_bytes} of {expected_bytes} bytes"
     return f"truncated file: {size_bytes // 1024} of {-(-expected_bytes // 1024)} KiB"

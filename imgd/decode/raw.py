@@ -66,7 +66,7 @@ class RawFormat(RangedFormat):
     def decode(self, data: ByteRange, edge_px: int, max_pixels: int) -> Picture:
         found = list(tiff.directories(data))
         expected = tiff.end_of(found) if found else expected_size(data)
-        damage = truncated(len(data), expected) if expected > len(data) else ""
+        damage = truncated(len(data), expected)
         asked = _Asked(edge_px, max_pixels, damage, raw_previews.declared_size(data, found))
         return self._by_ranges(data, found, asked) or self._by_libraw(data[:], asked)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
@@ -14,6 +15,10 @@ _RATIONAL, _OPAQUE = 5, (2, 7)
 _MAX_DIRECTORIES = 64
 _MAX_ENTRIES = 1024
 _MAX_VALUES = 65536
+_MAX_ALL_VALUES = 1 << 20
+"""Of all directories of a file together: 36 MiB where each is held, a tenth of a second to read."""
+_APART_COUNTS = 256
+"""As so many values counts at least what lies apart from its directory, for it takes a read of its own."""
 # II*, MM*, Panasonic RW2 (IIU), Olympus ORF (IIRO, IIRS, MMOR)
 _MAGICS = (b"II*\0", b"MM\0*", b"IIU\0", b"IIRO", b"IIRS", b"MMOR")
 
@@ -30,10 +35,15 @@ _SPANS = (
 
 @dataclass(slots=True)
 class Directory:
-    """One image file directory. `end`: the last byte, plus one, that its entries and their values take."""
+    """One image file directory.
+
+    `end`: the last byte, plus one, that its entries take; 0 where it names more entries than any writer makes, as
+    garbage does. `cost`: what reading it took of the bound on all values.
+    """
 
     offset: int
     end: int = 0
+    cost: int = 0
     tags: dict[int, tuple[int, ...] | bytes] = field(default_factory=dict)
     """Tag -> its integers (of fractions, those that are whole), or its bytes for text and opaque types."""
     blobs: dict[int, tuple[int, int]] = field(default_factory=dict)
@@ -64,28 +74,33 @@ def is_tiff_like(data: ByteRange) -> bool:
 
 
 def directories(data: ByteRange) -> Iterator[Directory]:
-    """All directories that lie within `data`: the chain from the header, and sub-directories."""
+    """All directories that lie within `data`: the chain from the header, and sub-directories.
+
+    However hostile the file: 64 of them, 1,024 entries each, and about a million values altogether.
+    """
     if not is_tiff_like(data) or len(data) < 8:
         return
     order = _order(data)
-    waiting = [struct.unpack(order + "I", data[4:8])[0]]
+    waiting = deque([struct.unpack(order + "I", data[4:8])[0]])
     seen: set[int] = set()
+    left = _MAX_ALL_VALUES
     while waiting and len(seen) < _MAX_DIRECTORIES:
-        offset = waiting.pop(0)
+        offset = waiting.popleft()
         if offset in seen or not 8 <= offset <= len(data) - 2:
             continue
         seen.add(offset)
-        directory, following = _directory(data, offset, order)
+        directory, following = _directory(data, offset, order, left)
+        left -= directory.cost
         yield directory
         below = directory.tags.get(SUB_IFDS, ())
-        waiting += [*(below if isinstance(below, tuple) else ()), *following]
+        waiting += [*(below[:_MAX_DIRECTORIES] if isinstance(below, tuple) else ()), *following]
 
 
 def directory_at(data: ByteRange, offset: int) -> Directory | None:
     """The one directory at `offset`, which a tag points to; None where it lies outside `data`."""
     if not 8 <= offset <= len(data) - 2:
         return None
-    return _directory(data, offset, _order(data))[0]
+    return _directory(data, offset, _order(data), _MAX_ALL_VALUES)[0]
 
 
 def last_byte(data: ByteRange) -> int:
@@ -111,10 +126,11 @@ def _order(data: ByteRange) -> str:
     return "<" if data[:2] == b"II" else ">"
 
 
-def _directory(data: ByteRange, offset: int, order: str) -> tuple[Directory, list[int]]:
-    """The directory at `offset`, and the offset of the next one in its chain."""
+def _directory(data: ByteRange, offset: int, order: str, most: int) -> tuple[Directory, list[int]]:
+    """The directory at `offset`, with values that cost `most` altogether, and the offset of the next one in its
+    chain."""
     count = struct.unpack(order + "H", data[offset : offset + 2])[0]
-    directory = Directory(offset, offset + 2 + 12 * count)
+    directory = Directory(offset, offset + 2 + 12 * count if count <= _MAX_ENTRIES else 0)
     held = min(count, _MAX_ENTRIES, (len(data) - offset - 2) // 12)
     entries = data[offset + 2 : offset + 2 + 12 * held]
     for index, (tag, kind, values, value) in enumerate(struct.iter_unpack(order + "HHII", entries)):
@@ -126,8 +142,10 @@ def _directory(data: ByteRange, offset: int, order: str) -> tuple[Directory, lis
             if kind in _OPAQUE:
                 directory.blobs[tag] = (place, size)
             continue
-        if place + size > len(data):
+        cost = max(values, _APART_COUNTS if size > 4 else 0)
+        if place + size > len(data) or directory.cost + cost > most:
             continue
+        directory.cost += cost
         if (read := _value(data, order, kind, values, place)) is not None:
             directory.tags[tag] = read
     link = offset + 2 + 12 * count
