@@ -13,6 +13,9 @@ from imgd.domain import ByteRange
 _WIDTH, _HEIGHT, _COMPRESSION, _PHOTOMETRIC, _ORIENTATION, _EXIF = 256, 257, 259, 262, 274, 34665
 _SUBFILE_TYPE, _DEFAULT_SCALE, _DEFAULT_CROP, _DNG_VERSION = 254, 50718, 50720, 50706
 _EXIF_WIDTH, _EXIF_HEIGHT = 40962, 40963
+_PHOTO_PHOTOMETRICS = (None, 1, 2, 6)
+"""Not said, grey, RGB, YCbCr. Masks (4, 52527), depth maps (51177) and linear sensor data can be JPEGs of the
+photo's own proportions, too (DNG specification 1.7, chapter 4)."""
 _JPEG_COMPRESSIONS = (6, 7, 99)  # old and new style JPEG; 99 is what some Pentax bodies write
 _RW2_JPEG = 0x2E
 _RW2_BORDERS = (4, 5, 6, 7)  # top, left, bottom, right of the picture on the sensor
@@ -66,9 +69,10 @@ def _jpegs(directory: Directory) -> Iterator[tuple[int, int]]:
         yield offset, size
     if _RW2_JPEG in directory.blobs:
         yield directory.blobs[_RW2_JPEG]
+    if directory.number(_PHOTOMETRIC) not in _PHOTO_PHOTOMETRICS:
+        return
     # Lossless sensor data begins as a JPEG too; it has no size in its directory, or a sensor's colours.
-    is_picture = directory.number(_COMPRESSION) in _JPEG_COMPRESSIONS and _size(directory) is not None
-    if is_picture and not _is_sensor(directory):
+    if directory.number(_COMPRESSION) in _JPEG_COMPRESSIONS and _size(directory) is not None:
         offsets, sizes = directory.tags.get(tiff.STRIP_OFFSETS, ()), directory.tags.get(tiff.STRIP_BYTE_COUNTS, ())
         if len(offsets) == len(sizes) == 1:
             yield offsets[0], sizes[0]

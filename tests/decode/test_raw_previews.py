@@ -134,6 +134,29 @@ def test_lossless_sensor_data_is_no_preview() -> None:
     assert previews(data, list(tiff.directories(data))) == []
 
 
+@pytest.mark.parametrize(
+    ("photometric", "is_preview"), [(6, True), (2, True), (34892, False), (52527, False), (4, False)]
+)
+def test_masks_and_linear_sensor_data_are_no_preview(photometric: int, is_preview: bool) -> None:
+    jpeg = b"\xff\xd8\xff\xe0" + bytes(100)
+    named = ifd(
+        (254, 4, 1, 1), (256, 4, 1, 60), (257, 4, 1, 40), (259, 3, 1, 7), (262, 3, 1, photometric),
+        (273, 4, 1, 200), (279, 4, 1, len(jpeg)),
+    )  # fmt: skip
+    data = (b"II*\0\x08\0\0\0" + named).ljust(200, b"\0") + jpeg
+    assert previews(data, list(tiff.directories(data))) == ([(200, len(jpeg))] if is_preview else [])
+
+
+def test_a_size_that_cannot_be_believed_is_no_damage(
+    decode_bytes: DecodeBytes, make_dng: Callable[..., bytes], encoded: Callable[..., bytes]
+) -> None:
+    data = make_dng(960, 640, encoded("JPEG", BUSY.resize((480, 320))))
+    at = data.index(struct.pack("<HHI", 279, 4, 1)) + 8
+    garbled = data[:at] + struct.pack("<I", 0xF0000000) + data[at + 4 :]
+    assert decode_bytes(garbled, 480, "a.dng").damage == ""
+    assert decode_bytes(data[: len(data) * 2 // 3], 480, "a.dng").damage.startswith("truncated file:")
+
+
 def test_the_corpus_s_cr2_has_the_size_that_its_camera_names(
     corpus: Path, limits: DecodeLimits, registry: FormatRegistry
 ) -> None:
