@@ -1,8 +1,7 @@
 """How many pictures a file says that it holds, from what its header tells, before anything is decoded.
 
 Only the first is ever decoded, but readers take in the list of all: a file that names millions would cost memory
-and time for nothing. GIF and JPEG XL name no number; a GIF's later frames are not looked at, and what an animated
-JPEG XL may cost is bounded by the worker's CPU time.
+and time for nothing. GIF and JPEG XL name no number; their later frames are not looked at.
 """
 
 from __future__ import annotations
@@ -60,11 +59,14 @@ def _apng(data: ByteRange, _enough: int) -> int:
 
 
 def _webp(data: ByteRange, enough: int) -> int:
-    """ANMF chunks, one a frame, where the extended header has the animation flag."""
+    """ANMF chunks, one a frame, where the extended header has the animation flag. A few chunks are of other kinds;
+    where many are, no more are looked at."""
     if data[12:16] != b"VP8X" or not data[20] & 2:
         return 1
     frames, offset = 0, 12
-    while offset + 8 <= len(data) and frames <= enough:
+    for _ in range(enough + _MAX_CHUNKS):
+        if offset + 8 > len(data) or frames > enough:
+            break
         kind, size = struct.unpack("<4sI", data[offset : offset + 8])
         frames += kind == b"ANMF"
         offset += 8 + size + size % 2

@@ -66,8 +66,10 @@ def _embedded_jpeg(data: bytes, start: int, end: int, blocks: Blocks) -> None:
     """The preview's EXIF is fuller than the RAW's own; its pixel size is not the photo's."""
     preview = Blocks()
     jpeg.locate(data, start, end, preview)
-    blocks.exif.extend(preview.exif)
-    blocks.xmp.extend(preview.xmp)
+    for each in preview.exif:
+        blocks.add_exif(each.data, each.start, each.end)
+    for packet in preview.xmp:
+        blocks.add_xmp(packet)
 
 
 def locate_raf(data: bytes, blocks: Blocks) -> None:
@@ -114,7 +116,7 @@ def locate_x3f(data: bytes, blocks: Blocks) -> None:
         start, size = struct.unpack_from("<II", data, entry)
         kind = data[entry + 8 : entry + 12]
         if kind == b"PROP":
-            blocks.records.append(_x3f_record(_x3f_properties(data, start, size)))
+            blocks.add_record(_x3f_record(_x3f_properties(data, start, size)))
         elif kind in {b"IMA2", b"IMAG"} and data[start + 28 : start + 30] == b"\xff\xd8":
             _embedded_jpeg(data, start + 28, start + size, blocks)
 

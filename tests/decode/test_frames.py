@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import imagecodecs
 import numpy as np
 import pytest
 from PIL import Image
@@ -33,6 +34,17 @@ def animation(kind: str, frames: int = 5) -> bytes:
     buffer = io.BytesIO()
     pictures[0].save(buffer, kind, save_all=True, append_images=pictures[1:])
     return buffer.getvalue()
+
+
+def animated_jxl(colours: str, kind: type, **options: object) -> bytes:
+    """Four frames of one colour each, the first of (200, 40, 90), or 200 in grey."""
+    scale = {np.uint8: 1.0, np.uint16: 257.0, np.float32: 1 / 255}[kind]
+    frames = np.empty((4, 48, 64, 4))
+    for index, frame in enumerate(frames):
+        frame[:] = [200 - 60 * index, 40 + 20 * index, 90, 255]
+    channels = {"grey": 1, "rgb": 3, "rgba": 4}[colours]
+    values = (frames[..., :channels] * scale).astype(kind)
+    return imagecodecs.jpegxl_encode(values[..., 0] if channels == 1 else values, **options)
 
 
 @pytest.fixture
@@ -66,6 +78,39 @@ def test_of_as_many_frames_as_allowed_the_first_is_decoded(kind: str, decode_few
     assert np.abs(picture.pixels[24, 32].astype(int) - COLOURS[0]).max() < 12
 
 
+JXL_SAMPLES = [("grey", np.uint8), ("rgb", np.uint8), ("rgba", np.uint8), ("rgb", np.uint16), ("rgb", np.float32)]
+
+
+@pytest.mark.parametrize(("colours", "kind"), JXL_SAMPLES)
+@pytest.mark.parametrize("options", [{"lossless": True}, {"level": 90}], ids=["lossless", "lossy"])
+def test_of_an_animated_jpeg_xl_the_first_frame_is_decoded(
+    colours: str, kind: type, options: dict[str, object], decode_few: DecodeFew
+) -> None:
+    data = animated_jxl(colours, kind, **options)
+    picture = decode_few(data, 20)
+    assert (picture.width, picture.height, picture.damage, picture.format) == (64, 48, "", "jxl")
+    assert picture.pixels is not None
+    wanted = [200, 40, 90] if colours != "grey" else [200] * 3
+    assert np.abs(picture.pixels[20, 30].astype(int) - wanted).max() < 5
+    assert decode_few(data, 20, 0).route == "metadata"
+
+
+def test_later_frames_of_a_jpeg_xl_are_not_looked_at(decode_few: DecodeFew) -> None:
+    noise = np.random.default_rng(1).integers(0, 256, (3, 64, 64, 3), np.uint8)
+    whole = imagecodecs.jpegxl_encode(noise, lossless=True)
+    garbled = whole[: len(whole) // 2] + bytes(len(whole) - len(whole) // 2)
+    picture = decode_few(garbled, 20)
+    assert picture.damage == ""
+    assert np.array_equal(picture.pixels, noise[0])
+
+
+def test_a_jpeg_xl_animation_that_is_cut_in_its_first_frame_is_broken(decode_few: DecodeFew) -> None:
+    noise = np.random.default_rng(1).integers(0, 256, (3, 64, 64, 3), np.uint8)
+    whole = imagecodecs.jpegxl_encode(noise, lossless=True)
+    with pytest.raises(BrokenImageError):
+        decode_few(whole[: len(whole) // 8], 20)
+
+
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "AVIF", "TIFF", "GIF", "BMP"])
 def test_one_picture_is_one_frame(kind: str, encoded: Callable[..., bytes]) -> None:
     assert named(encoded(kind), 10) == 1
@@ -97,3 +142,10 @@ def test_a_header_cut_anywhere_names_no_frames_that_are_not_there(kind: str, dec
         assert named(whole[:size], 100) <= 5 + 5 * (kind == "HEIF"), size
         with contextlib.suppress(BrokenImageError, UnsupportedFormatError):
             decode_few(whole[:size], 100)
+
+
+def test_a_webp_of_a_million_chunks_takes_but_a_moment() -> None:
+    head = b"RIFF" + struct.pack("<I", 1 << 27) + b"WEBPVP8X" + struct.pack("<I", 10) + b"\2" + bytes(9)
+    frame, other = b"ANMF" + struct.pack("<I", 0), b"JUNK" + struct.pack("<I", 0)
+    assert named(head + frame * 2 + other * 1_000_000 + frame, 10) == 2
+    assert named(head + other * 100 + frame * 20, 10) == 11

@@ -188,3 +188,14 @@ def test_a_jpeg_of_many_canon_heaps_reads_one() -> None:
     table = struct.pack("<H", 1000) + struct.pack("<HII", 0x0805, 4, 0) * 1000
     heap = b"II\x1a\0\0\0HEAPJPGM" + bytes(12) + table + struct.pack("<I", 0)
     read_photo(JPEG + segment(0xE0, heap) * 2000)
+
+
+def test_an_x3f_of_many_previews_keeps_the_metadata_of_a_few() -> None:
+    exif = segment(0xE1, b"Exif\0\0" + TIFF + bytes(6))
+    packet = segment(0xE1, XMP_SEGMENT + b"<x:xmpmeta/>")
+    picture = b"SECi" + bytes(24) + JPEG + exif * 3 + packet * 3 + b"\xff\xd9"
+    head = b"FOVb" + bytes(28)
+    entries = struct.pack("<II4s", len(head), len(picture), b"IMA2") * 60
+    directory = b"SECd" + struct.pack("<II", 0, 60) + entries
+    blocks = locate(head + picture + directory + struct.pack("<I", len(head) + len(picture)))
+    assert (len(blocks.exif), len(blocks.xmp)) == (MAX_BLOCKS, MAX_BLOCKS)
