@@ -28,6 +28,8 @@ from imgd.watch.filters import Filter, FilterRules
 from imgd.watch.registrar import Registrar
 from imgd.watch.scan import Scan
 
+BARS = {"register / bare insert": 2.0, "unchanged / scandir + stat": 2.0, "statements a 1,000 files": 10.0}
+
 
 def make_files(root: Path, files: int, folders: int) -> None:
     """`files` empty files over `folders` folders, all old enough to be settled."""
@@ -167,8 +169,9 @@ def report(options: argparse.Namespace, small: dict[str, float], large: dict[str
         result[f"{step}, us a file of all"] = round(many * 1e6, 1)
         result[f"{step}, growth"] = round(many / few, 2)
     for key, value in result.items():
-        print(f"{key:32} {value:>12}")
-    print(json.dumps({"bench": "ingest", **result}))
+        print(f"{key:32} {value:>12}" + (f"   bar {BARS[key]:g}" if key in BARS else ""))
+    passed = all(float(result[key]) <= bar for key, bar in BARS.items())
+    print(json.dumps({"bench": "ingest", **result, "passed": passed}))
 
 
 if __name__ == "__main__":

@@ -40,6 +40,7 @@ from imgd.config import PathSettings
 _PHOTO_SHAPES = ((224, 336), (336, 224), (252, 336), (336, 252))
 """Height and width of photos of 3:2 and 4:3 whose longest edge is 336 px."""
 _WARM_BATCHES = 3
+BAR_RATIO = 0.90
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,6 +234,8 @@ def figures(model: str, measured: Measured, batch_size: int) -> dict[str, Any]:
         "bare_photos_per_s": round(statistics.median(measured.bare), 1),
         "lane_photos_per_s": round(statistics.median(measured.lane), 1),
         "ratio": round(measured.ratio, 3),
+        "bar_ratio": BAR_RATIO,
+        "passed": measured.ratio >= BAR_RATIO,
     }
 
 

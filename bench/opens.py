@@ -73,7 +73,7 @@ def measure(each: int) -> dict[str, Any]:
         "most": max(max(counts) for counts in by_kind.values()),
         "other_files_opened": others,
         "by_format": {kind: max(counts) for kind, counts in by_kind.items()},
-        "passed": all(set(counts) == {1} for counts in by_kind.values()),
+        "passed": not others and all(set(counts) == {1} for counts in by_kind.values()),
     }
 
 
