@@ -35,13 +35,14 @@ class FormatRegistry:
     def identify(self, data: ByteRange, name: str) -> ImageFormat:
         """The format of the file with the content `data`; `name` settles what the content leaves open.
 
-        Formats of plugins are given all of it, imgd's own read what they look at.
+        Formats of plugins are given all of it, read once for them; imgd's own read what they look at.
 
         Raises:
             UnsupportedFormatError: no format matches; the detail names what the file is.
         """
+        whole = data[:] if self._extra else b""
         for image_format in self._extra:
-            if self._matches(image_format, data[:], name):
+            if self._matches(image_format, whole, name):
                 return image_format
         for built_in in self._built_in:
             if built_in.matches(data, name):

@@ -146,6 +146,23 @@ def test_a_format_that_raises_when_asked_is_passed_over_and_told_of_once(
     assert caplog.messages == ["image format jumpy: matches() raised RuntimeError: boo"]
 
 
+def test_a_file_that_is_read_by_ranges_is_read_once_for_all_formats_of_plugins(
+    tmp_path: Path, make_dng: Callable[..., bytes], limits: DecodeLimits
+) -> None:
+    path = tmp_path / "photo.dng"
+    path.write_bytes(make_dng(1200, 800))
+    registry = FormatRegistry([type(f"Dots{number}", (Dots,), {}) for number in range(5)])
+    with Source.open(bytes(path), limits.max_file_bytes) as source:
+        before = _bytes_read()
+        assert registry.identify(source.content, source.name).name == "raw"
+        assert path.stat().st_size <= _bytes_read() - before < 2 * path.stat().st_size
+
+
+def _bytes_read() -> int:
+    """By this process so far, as /proc/PID/io counts it: page cache or not."""
+    return int(Path("/proc/self/io").read_text().split("rchar: ")[1].split()[0])
+
+
 PIXELS = np.zeros((2, 3, 3), np.uint8)
 
 
