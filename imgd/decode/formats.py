@@ -6,13 +6,12 @@ import io
 
 from PIL import Image, ImageFile, JpegImagePlugin
 
-from imgd.decode import jpeg, jxl
+from imgd.decode import codecs, jpeg, jxl, png
 from imgd.decode.pillow import Loaded, PillowFormat
 from imgd.decode.raw_marks import is_raw_tiff
 from imgd.domain import ByteRange
 
 _AVIF_BRANDS = (b"avif", b"avis")
-_MAX_CHUNKS = 500_000
 _PICTURE_CHUNKS = (b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND", b"iCCP", b"eXIf")
 # Each level of the wavelet leaves some aliasing, which from the second on only averaging takes away: SSIM to the
 # whole picture's reduction is 0.99 with three times the needed pixels, 0.97 with twice, 0.88 with as many.
@@ -42,14 +41,14 @@ class Jpeg(PillowFormat):
         reduction = max(1, min(8, stored[0] // needed[0], stored[1] // needed[1]))
         return super().decoded_bytes(stored, needed) // reduction**2 + stored[0] * stored[1] * 3
 
-    def reduce(self, image: ImageFile.ImageFile, size: tuple[int, int]) -> str:
+    def reduce(self, image: Image.Image, size: tuple[int, int]) -> str:
         # The photo's own aspect: with a square, the short side stops the reduction a step too early.
         full = image.size[0]
         image.draft(None, size)
         factor = -(-full // image.size[0])
         return f"dct 1/{factor}" if factor > 1 else "full"
 
-    def load(self, image: ImageFile.ImageFile, data: bytes, size: tuple[int, int]) -> tuple[Loaded, str]:
+    def load(self, image: Image.Image, data: bytes, size: tuple[int, int]) -> tuple[Loaded, str]:
         route = self.reduce(image, size)
         pixels = jpeg.decode(data, image.mode, image.size)
         if pixels is None:
@@ -67,26 +66,22 @@ class Png(PillowFormat):
     file_class = "PIL.PngImagePlugin:PngImageFile"
 
     def matches(self, data: ByteRange, name: str) -> bool:
-        return data[:8] == b"\x89PNG\r\n\x1a\n"
+        return data[:8] == png.SIGNATURE
 
-    def open(self, data: bytes) -> ImageFile.ImageFile:
+    def open(self, data: bytes) -> Image.Image:
         image = super().open(data)
-        if "exif" not in image.info and b"eXIf" not in data and b"Raw profile type" not in data:
+        if "exif" not in image.info and not png.may_have_exif(data):
             # Pillow decodes the whole picture to look for EXIF behind it: say that there is none.
             image.info["exif"] = b""
         return image
 
+    def load(self, image: Image.Image, data: bytes, size: tuple[int, int]) -> tuple[Loaded, str]:
+        return self.load_by(png.pixels, image, data), "full"
+
     def trim(self, data: bytes) -> bytes:
         """The picture's own chunks alone: garbled or bomb-like text beside it then does no harm."""
-        kept, offset = [data[:8]], 8
-        for _ in range(_MAX_CHUNKS):
-            if offset + 8 > len(data):
-                break
-            size, kind = int.from_bytes(data[offset : offset + 4], "big"), data[offset + 4 : offset + 8]
-            if kind in _PICTURE_CHUNKS:
-                kept.append(data[offset : offset + 12 + size])
-            offset += 12 + size
-        return b"".join(kept)
+        parts = [data[start - 8 : end + 4] for kind, start, end in png.chunks(data) if kind in _PICTURE_CHUNKS]
+        return b"".join([data[:8], *parts])
 
 
 class WebP(PillowFormat):
@@ -96,6 +91,9 @@ class WebP(PillowFormat):
 
     def matches(self, data: ByteRange, name: str) -> bool:
         return data[:4] == b"RIFF" and data[8:12] == b"WEBP"
+
+    def load(self, image: Image.Image, data: bytes, size: tuple[int, int]) -> tuple[Loaded, str]:
+        return self.load_by(codecs.webp, image, data), "full"
 
 
 class Tiff(PillowFormat):
@@ -108,6 +106,9 @@ class Tiff(PillowFormat):
 
     def orientation(self, image: Image.Image) -> int:
         return 1  # Pillow turns a TIFF upright itself, its size included
+
+    def load(self, image: Image.Image, data: bytes, size: tuple[int, int]) -> tuple[Loaded, str]:
+        return self.load_by(codecs.tiff, image, data), "full"
 
 
 class Heic(PillowFormat):
@@ -131,7 +132,7 @@ class Heic(PillowFormat):
     def orientation(self, image: Image.Image) -> int:
         return 1
 
-    def reduce(self, image: ImageFile.ImageFile, size: tuple[int, int]) -> str:
+    def reduce(self, image: Image.Image, size: tuple[int, int]) -> str:
         return "full" if image.draft(None, size) is None else "preview"
 
 
@@ -152,7 +153,7 @@ class Avif(PillowFormat):
 
 
 class JpegXl(PillowFormat):
-    """JPEG XL, codestream or container. libjxl turns it upright; its file class decodes as it opens."""
+    """JPEG XL, codestream or container. libjxl turns it upright; it is decoded as it is opened."""
 
     name = "jxl"
     extensions = (".jxl",)
@@ -161,9 +162,13 @@ class JpegXl(PillowFormat):
         return data[:2] == b"\xff\x0a" or data[:12] == b"\0\0\0\x0cJXL \r\n\x87\n"
 
     def size(self, data: bytes) -> tuple[int, int] | None:
-        return jxl.upright_size(data)
+        found = jxl.header(data)
+        return (found.width, found.height) if found else None
 
-    def open(self, data: bytes) -> ImageFile.ImageFile:
+    def open(self, data: bytes) -> Image.Image:
+        found = jxl.header(data)
+        if found and found.animated:
+            return Image.fromarray(jxl.first_frame(data, found))
         from pillow_jxl import JpegXLImagePlugin
 
         JpegXLImagePlugin.DECODE_THREADS = 0  # the pool has a worker a core
@@ -184,7 +189,7 @@ class Jpeg2000(PillowFormat):
     def matches(self, data: ByteRange, name: str) -> bool:
         return data[:4] == b"\xff\x4f\xff\x51" or data[:12] == b"\0\0\0\x0cjP  \r\n\x87\n"
 
-    def reduce(self, image: ImageFile.ImageFile, size: tuple[int, int]) -> str:
+    def reduce(self, image: Image.Image, size: tuple[int, int]) -> str:
         levels, most = 0, _wavelet_levels(image)
         while levels < most and all(
             side >> levels + 1 >= needed * (_WAVELET_MARGIN if levels else 1)
@@ -236,9 +241,9 @@ def _brands(data: ByteRange, brands: tuple[bytes, ...]) -> bool:
     return any(brand in brands for brand in named)
 
 
-def _wavelet_levels(image: ImageFile.ImageFile) -> int:
+def _wavelet_levels(image: Image.Image) -> int:
     """Decomposition levels, from the coding style default marker (ISO/IEC 15444-1, A.6.1); 0 where not found."""
-    source = image.fp
+    source = getattr(image, "fp", None)
     if source is None:
         return 0
     place = source.tell()

@@ -71,7 +71,7 @@ class PillowFormat(ImageFormat):
         with _pillow(tolerant=True):
             return self._decode(trimmed, edge_px, max_pixels, turn, explain)
 
-    def open(self, data: bytes) -> ImageFile.ImageFile:
+    def open(self, data: bytes) -> Image.Image:
         """The file's header, read; no pixel decoded yet."""
         module, name = self.file_class.split(":")
         opened: ImageFile.ImageFile = getattr(importlib.import_module(module), name)(io.BytesIO(data))
@@ -99,15 +99,25 @@ class PillowFormat(ImageFormat):
         picture, and a copy in another mode."""
         return stored[0] * stored[1] * _BYTES_PER_PIXEL
 
-    def reduce(self, image: ImageFile.ImageFile, size: tuple[int, int]) -> str:
+    def reduce(self, image: Image.Image, size: tuple[int, int]) -> str:
         """Make the decoder itself deliver fewer pixels, at least `size`; the route that this is."""
         return "full"
 
-    def load(self, image: ImageFile.ImageFile, data: bytes, size: tuple[int, int]) -> tuple[Loaded, str]:
+    def load(self, image: Image.Image, data: bytes, size: tuple[int, int]) -> tuple[Loaded, str]:
         """The decoded pixels, at least `size`, and the route that gave them; raises where any are missing."""
         route = self.reduce(image, size)
         image.load()
         return image, route
+
+    def load_by(
+        self, codec: Callable[[bytes, Image.Image], npt.NDArray[np.uint8] | None], image: Image.Image, data: bytes
+    ) -> Loaded:
+        """The pixels by `codec`, or by Pillow where that answers None."""
+        pixels = codec(data, image)
+        if pixels is None:
+            image.load()
+            return image
+        return pixels if image.mode == "RGB" else Image.fromarray(pixels, image.mode)
 
     def trim(self, data: bytes) -> bytes:
         """`data` without what lies beside the picture, for a decoder that stumbles on it."""

@@ -8,6 +8,7 @@ import struct
 import zlib
 from collections.abc import Callable
 
+import imagecodecs
 import numpy as np
 import pillow_heif
 import pillow_jxl  # noqa: F401 - teaches Pillow to write JPEG XL
@@ -180,6 +181,7 @@ _MAKERS: dict[str, Callable[[], bytes]] = {
     "png-palette": lambda: saved("PNG", picture("P"), transparency=3),
     "png-deep": lambda: saved("PNG", Image.fromarray(np.asarray(picture("L")).astype(np.uint16) * 257)),
     "png-bits": lambda: saved("PNG", picture("1")),
+    "png-grey": lambda: saved("PNG", picture("L")),
     "png-alpha": lambda: saved("PNG", picture("RGBA")),
     "png-animated": lambda: saved("PNG", save_all=True, append_images=_more()),
     "png-full": _png_full,
@@ -190,6 +192,8 @@ _MAKERS: dict[str, Callable[[], bytes]] = {
     "tiff-big": lambda: saved("TIFF", big_tiff=True),
     "tiff-jpeg": lambda: saved("TIFF", compression="jpeg"),
     "tiff-deflate": lambda: saved("TIFF", picture("RGBA"), compression="tiff_adobe_deflate"),
+    "tiff-deflate-rgb": lambda: saved("TIFF", compression="tiff_adobe_deflate", tiffinfo={317: 2, 278: 9}),
+    "tiff-deflate-grey": lambda: saved("TIFF", picture("L"), compression="tiff_deflate"),
     "tiff-packbits": lambda: saved("TIFF", picture("P"), compression="packbits"),
     "tiff-group4": lambda: saved("TIFF", picture("1"), compression="group4"),
     "tiff-deep": lambda: saved("TIFF", Image.fromarray(np.asarray(picture("L")).astype(np.uint16) * 257)),
@@ -208,6 +212,7 @@ _MAKERS: dict[str, Callable[[], bytes]] = {
     "avif-animated": lambda: saved("AVIF", save_all=True, append_images=_more(), speed=9),
     "jxl-bare": lambda: saved("JXL"),
     "jxl-box": _jxl_box,
+    "jxl-animated": lambda: imagecodecs.jpegxl_encode(np.stack([np.asarray(each) for each in _more(3)]), level=90),
     "jp2-box": lambda: saved("JPEG2000"),
     "jp2-bare": lambda: saved("JPEG2000", no_jp2=True, irreversible=True, num_resolutions=3),
     "psd-plain": _psd,
