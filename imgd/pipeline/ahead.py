@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from imgd.decode import Source
 from imgd.errors import DecodeError
-from imgd.pipeline.channel import Channel, ChannelClosedError
+from imgd.pipeline.channel import Channel
 from imgd.pipeline.messages import PhotoResult, PhotoTask, Ready
 
 
@@ -31,7 +31,7 @@ class TasksAhead:
         self._channel = channel
         self._max_bytes = max_bytes
         self._count = count
-        self._opened: queue.SimpleQueue[OpenedTask | None] = queue.SimpleQueue()
+        self._opened: queue.SimpleQueue[OpenedTask | BaseException] = queue.SimpleQueue()
         threading.Thread(target=self._run, name="tasks ahead", daemon=True).start()
 
     def take(self) -> OpenedTask:
@@ -39,18 +39,19 @@ class TasksAhead:
 
         Raises:
             ChannelClosedError: when the main process has closed the connection.
+            Exception: what kept the thread from receiving or opening it (a MemoryError, say); none comes after it.
         """
         opened = self._opened.get()
-        if opened is None:
-            raise ChannelClosedError
+        if isinstance(opened, BaseException):
+            raise opened
         return opened
 
     def _run(self) -> None:
         try:
             for _ in range(self._count):
                 self._opened.put(self._open(self._channel.receive()))
-        except ChannelClosedError:
-            self._opened.put(None)
+        except BaseException as error:  # noqa: BLE001 - else the worker would wait until a photo is blamed for it
+            self._opened.put(error)
 
     def _open(self, task: PhotoTask) -> OpenedTask:
         if task.stand_in is not None:
