@@ -131,8 +131,10 @@ class _Desk:
             self._arena.write_line(begun.line)
             try:
                 begun.begun = analyzer.begin(photos)
-            except Exception as error:  # noqa: BLE001 - a plugin may raise anything
-                begun.begun = Fault.of(error)
+            except Exception as error:
+                begun.begun = fault = Fault.of(error)
+                if fault.device:  # the batch before it could not be finished, and would be blamed
+                    raise DeviceFaultError(fault.reason) from error
         return begun
 
     def _finish(self, last: _Begun) -> None:

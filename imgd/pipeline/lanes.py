@@ -250,11 +250,11 @@ class Lane:
     def _next_batch(self) -> LaneBatch | None:
         """The batch to send now: a full one, or one that has waited long enough, of the analyzer that waits the
         longest. Parts of a batch that killed the lane go alone, in turn with batches of other analyzers."""
+        if self._must_empty:
+            return None
         suspected = [name for name, pending in self._pending.items() if pending.suspects]
         ripe = self._ripe()
         if suspected and not (ripe and self._suspect_had_its_turn):
-            if self._sent:
-                return None
             self._suspect_had_its_turn = True
             return self._batch(suspected[0], self._pending[suspected[0]].suspects.popleft())
         if ripe is None:
@@ -284,17 +284,18 @@ class Lane:
         """How long nothing may happen: 0 or less means the lane hangs, or has been idle for long enough."""
         now = time.monotonic()
         hang_s = self._last_heard + self._timeout_s - now if self._sent else self._timeout_s
-        if len(self._sent) < BATCHES_AHEAD and not self._suspect_waits:
+        if len(self._sent) < BATCHES_AHEAD and not self._must_empty:
             first = [each.since for each in self._pending.values() if each.items and not each.suspects]
             if first:
                 return min(hang_s, max(0.001, min(first) + self._batch_wait_s - now))
         return hang_s if self._sent else self._last_heard + self._idle_s - now
 
     @property
-    def _suspect_waits(self) -> bool:
-        """Whether the next batch is a suspected one, for which the lane has to be empty."""
+    def _must_empty(self) -> bool:
+        """Whether the lane has a suspected batch in hand, or the next one is: nothing is sent beside it, so that
+        what another batch does to the device is not laid at its door."""
         suspected = any(each.suspects for each in self._pending.values())
-        return suspected and bool(self._sent) and not self._suspect_had_its_turn
+        return bool(self._sent) and (suspected or self._suspect_had_its_turn)
 
     def _forget_sizes(self) -> None:
         """The lane unloads: what was too large for it may fit into the next one."""
@@ -303,7 +304,7 @@ class Lane:
 
     async def _settle(self, child: Child, guilt: str, *, hung: bool) -> None:
         """Find who is to blame for an end, and put everybody else back in front."""
-        status = await child.wait()
+        status = await child.wait(self._timeout_s)  # an analyzer may hang in `close`
         sent, self._sent = self._sent, deque()
         if not guilt and status == 0 and not sent:
             return

@@ -44,9 +44,14 @@ class Child:
             with contextlib.suppress(ProcessLookupError):  # its death may be on the way here
                 os.kill(self.pid, signal.SIGKILL)
 
-    async def wait(self) -> int:
-        """Its exit status, once it has ended."""
-        return await asyncio.shield(self._ended)
+    async def wait(self, patience_s: float | None = None) -> int:
+        """Its exit status, once it has ended; with `patience_s` it is killed where that takes longer."""
+        try:
+            async with asyncio.timeout(patience_s):
+                return await asyncio.shield(self._ended)
+        except TimeoutError:
+            self.kill()
+            return await asyncio.shield(self._ended)
 
     def end(self, status: int) -> None:
         if not self._ended.done():

@@ -14,7 +14,7 @@ import pytest
 from imgd.pipeline import lanes
 from imgd.pipeline.arena import MAX_PROCESSES, Arena, ArenaView
 from imgd.pipeline.lanes import MAX_KILLS, Lane
-from imgd.pipeline.messages import AnalyzerOutcome, LaneItem, LaneSetup, Level
+from imgd.pipeline.messages import AnalyzerOutcome, LaneBatch, LaneItem, LaneSetup, Level
 from imgd.pipeline.plan import make_spec
 from imgd.pipeline.process import ChildStarter
 
@@ -382,6 +382,61 @@ def test_a_batch_that_kills_the_lane_while_it_is_begun_ahead_is_the_one_that_is_
             assert outcomes["crash"].reason == "ahead was killed by signal 11 at it"
             assert bench.facts("a")["batch"] == 2
             assert bench.facts("d")["batch"] == 1
+
+    asyncio.run(work())
+
+
+def test_a_device_that_is_lost_at_what_is_begun_is_not_laid_at_the_door_of_the_batch_before() -> None:
+    async def work() -> None:
+        async with running("Ahead", "Report") as (bench, _):
+            bench.submit(*"abcd", "lose", "f", *"gh", analyzer="ahead")
+            bench.submit(*"ijkl")
+            outcomes = await bench.hear(12)
+            assert {name for name, outcome in outcomes.items() if not outcome.finding} == {"lose"}
+            assert bench.facts("a")["batch"] == bench.facts("c")["batch"] == 2
+            assert bench.faults == {}
+
+    asyncio.run(work())
+
+
+def test_a_suspected_batch_is_alone_in_the_lane() -> None:
+    async def work() -> None:
+        async with running("Report", "Ahead") as (bench, _):
+            bench.submit("a", "crash", "c", "d")
+            for number in range(10, 20):
+                bench.submit(f"{number}", analyzer="ahead")
+            beside = []
+            send = bench.lane._next_batch
+
+            def note() -> LaneBatch | None:
+                batch = send()
+                if batch is not None:
+                    beside.append((batch, len(bench.lane._sent)))
+                return batch
+
+            bench.lane._next_batch = note  # type: ignore[method-assign]
+            outcomes = await bench.hear(14)
+            assert {name for name, outcome in outcomes.items() if not outcome.finding} == {"crash"}
+            suspected = [place for place, (batch, _) in enumerate(beside) if batch.analyzer == "report"][1:]
+            assert len(suspected) >= 4
+            assert all(beside[place][1] == 0 for place in suspected)
+            assert all(beside[place + 1][1] == 0 for place in suspected if place + 1 < len(beside))
+
+    asyncio.run(work())
+
+
+def test_an_analyzer_that_hangs_when_its_idle_lane_closes_it_costs_no_photo() -> None:
+    async def work() -> None:
+        async with running("LaneClinging", timeout_s=2.0, idle_s=0.1) as (bench, starter):
+            bench.submit("a", analyzer="laneclinging")
+            await bench.hear(1)
+            (pid,) = starter.pids[1:]
+            async with asyncio.timeout(20):
+                while pid in starter.pids:  # noqa: ASYNC110
+                    await asyncio.sleep(0.01)
+            bench.submit("b", analyzer="laneclinging")
+            outcomes = await bench.hear(2)
+            assert all(outcome.finding for outcome in outcomes.values())
 
     asyncio.run(work())
 

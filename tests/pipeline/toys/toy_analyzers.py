@@ -7,6 +7,7 @@ import resource
 import signal
 import time
 from collections.abc import Sequence
+from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
@@ -48,6 +49,19 @@ class Header(Analyzer[None]):
             Finding(facts={"bytes": len(photo.data), "sidecars": [each.name for each in photo.sidecars]})
             for photo in photos
         ]
+
+
+class Unlinking(Analyzer[None]):
+    """Finds its photo's file gone, just when it looks into it."""
+
+    name = "unlinking"
+    version = "1"
+    needs = Needs(edge=64)
+
+    def analyze(self, photos: Sequence[PhotoInput]) -> list[Finding]:
+        for photo in photos:
+            Path(photo.path).unlink()
+        return [Finding(facts={"bytes": len(photo.file)}) for photo in photos]
 
 
 class Peek(Analyzer[None]):
@@ -138,6 +152,31 @@ class Spin(_Bad):
     def misbehave(self, photo: PhotoInput) -> Finding:
         while True:
             pass
+
+
+class Dawdle(_Bad):
+    """Takes a second and a half."""
+
+    name = "dawdle"
+
+    def misbehave(self, photo: PhotoInput) -> Finding:
+        time.sleep(1.5)
+        return Finding()
+
+
+class Clinging(_Bad):
+    """Never comes back from `close`."""
+
+    name = "clinging"
+
+    def close(self) -> None:
+        while True:
+            time.sleep(60)
+
+
+class LaneClinging(Clinging):
+    name = "laneclinging"
+    device = Device.MODEL
 
 
 class Quit(_Bad):
@@ -345,16 +384,20 @@ class Ahead(_Model):
 
     def load(self, device: str) -> None:
         self._calls: list[str] = []
+        self._lost = False
 
     def begin(self, photos: Sequence[PhotoInput]) -> Sequence[PhotoInput]:
         self._calls.append(f"begin {photos[0].path[1:-4]}")
         if any("crash" in photo.path for photo in photos):
             os.kill(os.getpid(), signal.SIGSEGV)
+        self._lost = self._lost or any("lose" in photo.path for photo in photos)
+        if self._lost:
+            raise RuntimeError("CUDA error: the device is lost")
         return photos
 
     def finish(self, begun: Sequence[PhotoInput]) -> list[Finding]:
         self._calls.append(f"finish {begun[0].path[1:-4]}")
-        if any("assert" in photo.path for photo in begun):
+        if self._lost or any("assert" in photo.path for photo in begun):
             raise RuntimeError("CUDA error: device-side assert triggered")
         return [
             Finding(facts={"batch": len(begun), "pid": os.getpid(), "calls": list(self._calls)}) for _ in begun
