@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import logging
 import os
 import socket
 from collections.abc import Mapping
-from contextlib import closing
 from typing import Any
 
 import numpy as np
@@ -77,6 +77,8 @@ def run(connection: socket.socket, fds: list[int], setup: WorkerSetup) -> None:
     except ChannelClosedError:
         pass
     finally:
+        with contextlib.suppress(OSError):
+            connection.shutdown(socket.SHUT_RDWR)  # no photo waits for an analyzer that takes its time to close
         for analyzer in analyzers.values():
             analyzer.close()
 
@@ -126,6 +128,10 @@ class Worker:
                 return structs.replace(result, report=described)
         return PhotoResult(task.photo_id, PhotoStatus.CHANGED, "the file changed")
 
+    def _work_on_original(self, task: PhotoTask) -> PhotoResult:
+        with Source.open(task.path, self._limits.max_file_bytes) as source:
+            return self._work_on_file(task, source)
+
     def _work_on_preview(self, task: PhotoTask, stand_in: StandIn) -> PhotoResult:
         """As from the file, which is only looked at; it is read after all where the preview does not serve."""
         if not _is_as_registered(task, FileStat.of(os.stat(task.path))):
@@ -138,11 +144,15 @@ class Worker:
         except (OSError, DecodeError):
             picture = None
         if picture is None or picture.pixels is None or picture.pixels.shape[1::-1] != needed:
-            with Source.open(task.path, self._limits.max_file_bytes) as source:
-                return self._work_on_file(task, source)
+            return self._work_on_original(task)
         picture = Picture(picture.pixels, stand_in.width, stand_in.height, "cached preview", "", stand_in.format)
-        with closing(LateFile(task.path, self._limits.max_file_bytes)) as original:
-            return self._analyze(task, picture, "", original)
+        with contextlib.closing(LateFile(task.path, self._limits.max_file_bytes)) as original:
+            result = self._analyze(task, picture, "", original)
+        if all(outcome.finding for outcome in result.outcomes):
+            return result
+        return self._work_on_original(
+            task
+        )  # whether the file or the preview is to blame can be told from the file
 
     def refuse(self, task: PhotoTask, reason: str) -> PhotoResult:
         """Nothing of the photo can be used."""

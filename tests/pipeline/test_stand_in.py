@@ -131,6 +131,20 @@ def test_an_analyzer_that_asks_for_the_bytes_of_a_photo_that_its_preview_stands_
     assert library.findings("peek")["a.jpg"] == {"bytes": path.stat().st_size, "starts": "ffd8ff"}
 
 
+def test_a_file_that_is_gone_when_its_bytes_are_asked_for_fails_no_analyzer(library: Library) -> None:
+    from toy_analyzers import Unlinking
+
+    active = activate(library, Preview, Unlinking)
+    path = write_photo(library.root / "a.jpg", (1600, 1200))
+    library.register(path)
+    asyncio.run(analyze_all(library, active[:1]))
+    owe(library)
+    heard = asyncio.run(analyze_all(library, active))
+    assert library.failures() == {}
+    assert library.owed() == 1
+    assert heard.changed == [os.fsencode(path)]
+
+
 def test_a_file_that_changed_is_not_stood_in_for(analyzed: tuple[Library, list[ActiveAnalyzer], Path]) -> None:
     library, active, path = analyzed
     write_photo(path, (800, 800))
