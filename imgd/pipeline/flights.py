@@ -149,10 +149,11 @@ class Flights:
         """What keeps findings from being made or stored at present, in sentences."""
         return [*self._faults.values(), *filter(None, [self._pool_fault, self.committer.fault])]
 
-    def launch(self, plan: Plan, findings: dict[str, StoredFinding]) -> None:
-        """Send a claimed photo to the workers; the caller has seen to it that there is room."""
+    def launch(self, plan: Plan, findings: dict[str, StoredFinding], *, look_again: bool) -> None:
+        """Send a claimed photo to the workers; the caller has seen to it that there is room. `look_again`: more of
+        it may have come to be owed while it was claimed."""
         slot = self._arena.lend() if plan.model_edges else -1
-        flight = Flight(plan, slot, findings=findings)
+        flight = Flight(plan, slot, findings=findings, look_again=look_again)
         self._flights[plan.photo.photo_id] = flight
         self._submit(flight)
 

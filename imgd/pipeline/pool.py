@@ -7,6 +7,7 @@ import asyncio
 import enum
 import logging
 import signal
+import time
 from collections import deque
 from collections.abc import Callable
 from typing import Protocol
@@ -25,6 +26,8 @@ TASKS_AHEAD = 2
 _START_TIMEOUT_S = 120.0
 _MAX_STARTS = 3
 _MAX_PAUSE_S = 30.0
+_LOOK_S = 0.25
+"""How often a worker that takes its time is looked at: whether it waits. So much of its time may be miscounted."""
 
 WorkerChannel = AsyncChannel[PhotoTask, Ready | PhotoResult]
 
@@ -168,7 +171,7 @@ class _Hand:
             channel.close()
         if guilt:
             child.kill()
-        status = await child.wait()
+        status = await child.wait(self._pool.timeout_s)  # an analyzer may hang in `close`
         if self._failed_starts:
             await self._bear(status)
         else:
@@ -200,9 +203,12 @@ class _Hand:
     async def _hear(self, channel: WorkerChannel) -> Ready | PhotoResult:
         """The worker's next message; while it waits for others that decode large photos, no time counts."""
         receiving = asyncio.ensure_future(channel.receive())
+        deadline = time.monotonic() + self._pool.timeout_s
         try:
-            while not (await asyncio.wait([receiving], timeout=self._pool.timeout_s))[0]:
-                if self._pool.doing(self.index) != WAITING:
+            while not (await asyncio.wait([receiving], timeout=_LOOK_S))[0]:
+                if self._pool.doing(self.index) == WAITING:
+                    deadline = time.monotonic() + self._pool.timeout_s
+                elif time.monotonic() >= deadline:
                     raise TimeoutError
             return receiving.result()
         finally:

@@ -62,6 +62,8 @@ class Pipeline:
         self._exhausted = False
         self._wake = asyncio.Event()
         self._wakes = 0
+        self._reads = 0  # from the front of the queue
+        self._claimed_at = 0  # of `_wakes`
         self._paused = False
         self._task: asyncio.Task[None] | None = None
         self._flights = Flights(
@@ -108,13 +110,14 @@ class Pipeline:
 
     def wake(self) -> None:
         """Jobs may be owed that were not, or not yet, and more urgent ones than those that were claimed."""
+        self._wakes += 1
         self._flights.look_again()
         self._claimed.clear()
         self._read_again()
 
     def _read_again(self) -> None:
         """Read the queue from its front."""
-        self._wakes += 1
+        self._reads += 1
         self._exhausted = False
         self._position = QueuePosition()
         self._wake.set()
@@ -179,13 +182,13 @@ class Pipeline:
         if self._exhausted or not self._flights.active:
             self._exhausted = True
             return False
-        wakes = self._wakes
+        reads, self._claimed_at = self._reads, self._wakes
         self._flights.due = float("inf")
         if self._position == QueuePosition():
             self._front_read_at = time.time()
         page, due = await asyncio.to_thread(self._read_page, self._position, self._flights.photo_ids)
         self._flights.due = min(self._flights.due, due)  # a commit may have postponed a job meanwhile
-        if self._wakes == wakes:  # else what was read may be older than what is owed now
+        if self._reads == reads:  # else what was read may be older than what is owed now
             self._exhausted = page.end is None
             self._position = page.end or QueuePosition()
         self._claimed.extend(photo for photo in page.photos if photo.photo_id not in self._flights)
@@ -209,7 +212,7 @@ class Pipeline:
         findings: dict[str, StoredFinding] = {}
         if plan.reads:
             findings = await asyncio.to_thread(self._read_findings, photo.photo_id, plan.reads)
-        self._flights.launch(plan, findings)
+        self._flights.launch(plan, findings, look_again=self._claimed_at != self._wakes)
 
     def _read_findings(self, photo_id: int, names: Sequence[str]) -> dict[str, StoredFinding]:
         with self._database.read() as connection:

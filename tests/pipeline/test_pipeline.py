@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import fcntl
 import os
 import signal
 import time
@@ -13,8 +14,11 @@ import pytest
 from pipeline_library import Library, analyze_all, with_pipeline, write_photo
 
 from imgd.config import DecodeSettings, PipelineSettings
+from imgd.pipeline import capacity
+from imgd.pipeline.messages import WAITING
 from imgd.pipeline.process import ChildStarter
 from imgd.pipeline.scheduler import Pipeline
+from imgd.store.jobs import QueuePosition
 
 
 def make_photos(library: Library, names: list[str]) -> list[Path]:
@@ -191,6 +195,42 @@ def test_a_photo_that_uses_up_its_cpu_time_fails_and_the_clock_of_the_others_is_
     assert len(library.findings("spin")) == 6
 
 
+def test_the_time_that_a_worker_waits_for_its_turn_is_not_its_photos(
+    library: Library, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from toy_analyzers import Dawdle
+
+    monkeypatch.setattr(capacity, "_SHARE", 0.0)
+    monkeypatch.setattr(capacity, "_ORDINARY_BYTES", 1)
+    library.settings = dataclasses.replace(library.settings, decode=DecodeSettings(timeout_s=3.0))
+    active = library.activate(Dawdle)
+    make_photos(library, ["bad.jpg"])
+
+    async def keep_the_turn(pipeline: Pipeline, _starter: ChildStarter) -> None:
+        arena = pipeline._arena
+        fcntl.lockf(arena.fd, fcntl.LOCK_EX, 1)
+        while arena.read_line(0) != WAITING and arena.read_line(1) != WAITING:  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+        await asyncio.sleep(2.0)  # with the photo's own time more than the bound
+        fcntl.lockf(arena.fd, fcntl.LOCK_UN, 1)
+
+    asyncio.run(analyze_all(library, active, during=keep_the_turn))
+    assert library.failures() == {}
+    assert set(library.findings("dawdle")) == {"bad.jpg"}
+
+
+def test_analyzers_that_hang_when_closed_cost_no_photo(library: Library) -> None:
+    from toy_analyzers import Clinging
+
+    library.settings = dataclasses.replace(library.settings, decode=DecodeSettings(timeout_s=1.0))
+    library.settings = with_pipeline(library.settings, recycle_after=3)
+    active = library.activate(Clinging)
+    make_photos(library, [f"{number}.jpg" for number in range(12)])
+    asyncio.run(analyze_all(library, active))
+    assert len(library.findings("clinging")) == 12
+    assert library.failures() == {}
+
+
 def test_a_photo_that_crashes_its_worker_twice_fails_and_one_that_is_only_killed_is_put_off(
     library: Library, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -282,6 +322,41 @@ def test_a_job_owed_anew_while_its_photo_is_in_flight_is_done_too(library: Libra
         pipeline.wake()
 
     asyncio.run(analyze_all(library, active, during=owe_again))
+    assert library.owed() == 0
+
+
+def test_a_job_owed_anew_while_its_photo_is_claimed_is_done_too(
+    library: Library, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from toy_analyzers import Header, Slow
+
+    active = library.activate(Header, Slow)
+    make_photos(library, ["a.jpg"])
+    library.database.write(
+        lambda c: c.execute(
+            "DELETE FROM jobs WHERE analyzer_id = (SELECT id FROM analyzers WHERE name = 'header')"
+        )
+    ).result()
+
+    async def owe_while_claimed(pipeline: Pipeline, _starter: ChildStarter) -> None:
+        loop, read_page = asyncio.get_running_loop(), pipeline._read_page
+
+        def read_and_owe(position: QueuePosition, skip: frozenset[int]) -> object:
+            page = read_page(position, skip)
+            monkeypatch.setattr(pipeline, "_read_page", read_page)
+            library.database.write(
+                lambda c: c.execute(
+                    "INSERT INTO jobs (photo_id, analyzer_id, priority)"
+                    " SELECT 1, id, 10 FROM analyzers WHERE name = 'header'"
+                )
+            ).result()
+            loop.call_soon_threadsafe(pipeline.wake)
+            return page
+
+        monkeypatch.setattr(pipeline, "_read_page", read_and_owe)
+
+    asyncio.run(analyze_all(library, active, during=owe_while_claimed))
+    assert set(library.findings("header")) == {"a.jpg"}
     assert library.owed() == 0
 
 
