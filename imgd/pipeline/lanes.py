@@ -172,6 +172,12 @@ class Lane:
             replace(self._setup, analyzers=sound),
             [self._arena.fd],
         )
+        try:
+            await self._employ(child)
+        finally:
+            await child.destroy()
+
+    async def _employ(self, child: Child) -> None:
         channel: LaneChannel = await AsyncChannel.open(child.connection, LaneReady | LaneResult | LaneEnd)
         guilt, hung = "", False
         try:
@@ -183,9 +189,6 @@ class Lane:
             guilt, hung = f"took longer than {self._timeout_s:g} s", True
         except UnreadableMessageError:
             guilt = "sent what is no message of imgd's"
-        except asyncio.CancelledError:
-            child.kill()
-            raise
         finally:
             channel.close()
         if guilt:
@@ -200,7 +203,7 @@ class Lane:
             self._break(ready.faults)
             for name, size in ready.batch_sizes.items():
                 self._pending[name].resize(size)
-            log.info("lane %s: at most %s photos at once", self.device, ready.batch_sizes)
+            log.info("lane %s: at most %s photos at once, in %d MB", self.device, ready.batch_sizes, ready.room_mb)
         receiver = asyncio.create_task(self._receive(channel))
         receiver.add_done_callback(lambda _task: self._changed.set())
         try:

@@ -154,6 +154,12 @@ class _Hand:
         self._pool.forget_doing(self.index)
         self._failed_starts += 1  # until it says that it is ready
         child = await self._pool.start_worker(self.index)
+        try:
+            await self._employ(child)
+        finally:
+            await child.destroy()
+
+    async def _employ(self, child: Child) -> None:
         channel: WorkerChannel = await AsyncChannel.open(child.connection, Ready | PhotoResult)
         guilt = ""
         try:
@@ -164,9 +170,6 @@ class _Hand:
             guilt = f"it took longer than {self._pool.timeout_s:g} s"
         except UnreadableMessageError:
             guilt = "the worker sent what is no message of imgd's"
-        except asyncio.CancelledError:
-            child.kill()
-            raise
         finally:
             channel.close()
         if guilt:

@@ -22,6 +22,7 @@ from imgd.pipeline.nursery import Birth, Death, request_bytes
 _HEAD = struct.Struct("<I")
 _PRELOADED = ("imgd.pipeline.worker", "scipy.spatial")
 """What workers need: imported once, before the fork, and its memory shared."""
+_DEATH_S = 10.0
 _NURSERIES = 3
 """How many are tried for one child: the first may have been killed, but one that dies at each start is a fault."""
 
@@ -52,6 +53,13 @@ class Child:
         except TimeoutError:
             self.kill()
             return await asyncio.shield(self._ended)
+
+    async def destroy(self) -> None:
+        """Kill it where it lives, and wait until what it had is free. One that the kernel keeps is given up."""
+        self.kill()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_DEATH_S):
+                await asyncio.shield(self._ended)
 
     def end(self, status: int) -> None:
         if not self._ended.done():

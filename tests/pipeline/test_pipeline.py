@@ -304,6 +304,22 @@ def test_no_process_is_left_behind(library: Library) -> None:
     assert not any(Path(f"/proc/{pid}").exists() for pid in pids)
 
 
+def test_a_pipeline_that_has_stopped_holds_no_memory_that_the_next_one_counts_on(library: Library) -> None:
+    from toy_analyzers import Lane, Shape
+
+    active = library.activate(Shape, Lane)
+    make_photos(library, [f"{number}.jpg" for number in range(5)])
+
+    async def stop(pipeline: Pipeline, starter: ChildStarter) -> None:
+        while pipeline.busy:  # noqa: ASYNC110
+            await asyncio.sleep(0.02)
+        assert len(starter.pids) >= 3
+        await pipeline.stop()
+        assert set(starter.names().values()) == {"imgd-nursery"}
+
+    asyncio.run(analyze_all(library, active, during=stop))
+
+
 def test_a_job_owed_anew_while_its_photo_is_in_flight_is_done_too(library: Library) -> None:
     from toy_analyzers import Header, Slow
 
