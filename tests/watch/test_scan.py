@@ -18,7 +18,8 @@ def _names(batches):
     return sorted(os.fsdecode(os.path.join(file.folder, file.name)) for batch in batches for file in batch.photos)
 
 
-def test_a_scan_comes_in_batches_and_says_which_folders_it_finished(tmp_path, write):
+def test_a_scan_comes_in_batches_and_says_which_folders_it_finished(tmp_path, write, monkeypatch):
+    monkeypatch.setattr(scan, "BATCH_S", float("inf"))
     count = 2 * BATCH_FILES + 700
     for number in range(count):
         (tmp_path / f"{number}.jpg").touch()
