@@ -62,7 +62,17 @@ def read_owed(
     wanted = list(dict.fromkeys(row.photo_id for row in rows if row.photo_id not in skip))
     if not wanted:
         return OwedPage((), end)
-    photos = json.dumps(wanted)
+    urgency = {row.photo_id: row.priority for row in reversed(rows)}
+    owed = _read_photos(connection, wanted, analyzers, now, previewer)
+    owed.sort(key=lambda photo: (urgency[photo.photo_id], os.path.dirname(photo.path), photo.stat.inode))
+    return OwedPage(tuple(owed), end)
+
+
+def _read_photos(
+    connection: sqlite3.Connection, photo_ids: Sequence[int], analyzers: str, now: float, previewer: str
+) -> list[OwedPhoto]:
+    """Those of `photo_ids` that can be reached, each with what it owes `analyzers` (ids as JSON) now."""
+    photos = json.dumps(photo_ids)
     jobs: dict[int, list[OwedJob]] = defaultdict(list)
     for photo_id, analyzer_id, attempts in connection.execute(
         _SQL["jobs_of"], {"photos": photos, "analyzers": analyzers, "now": now}
@@ -71,7 +81,7 @@ def read_owed(
     sidecars: dict[int, list[bytes]] = defaultdict(list)
     for photo_id, name in connection.execute(_SQL["sidecars_of"], {"photos": photos}):
         sidecars[photo_id].append(name)
-    owed = [
+    return [
         OwedPhoto(
             photo_id=photo_id,
             revision=revision,
@@ -89,9 +99,6 @@ def read_owed(
         )
         if photo_id in jobs
     ]
-    urgency = {row.photo_id: row.priority for row in reversed(rows)}
-    owed.sort(key=lambda photo: (urgency[photo.photo_id], os.path.dirname(photo.path), photo.stat.inode))
-    return OwedPage(tuple(owed), end)
 
 
 def next_due(connection: sqlite3.Connection, analyzer_ids: Collection[int], after: float) -> float | None:
