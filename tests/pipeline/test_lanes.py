@@ -427,7 +427,7 @@ def test_a_suspected_batch_is_alone_in_the_lane() -> None:
 
 def test_an_analyzer_that_hangs_when_its_idle_lane_closes_it_costs_no_photo() -> None:
     async def work() -> None:
-        async with running("LaneClinging", timeout_s=2.0, idle_s=0.1) as (bench, starter):
+        async with running("LaneClinging", timeout_s=4.0, idle_s=0.1) as (bench, starter):
             bench.submit("a", analyzer="laneclinging")
             await bench.hear(1)
             (pid,) = starter.pids[1:]
