@@ -51,8 +51,8 @@ class Analyzer(abc.ABC, Generic[SettingsT]):
     code_settings: ClassVar[frozenset[str]] = frozenset()
     """Names of settings that do not change findings (thread counts, say): they do not make them stale."""
     needs_original: ClassVar[bool] = False
-    """Whether its pixels must come from the photo's file. Else a photo that is analyzed again, and whose file has not
-    changed, may be given as the cached preview has it, where that is large enough: a JPEG, and so lossy."""
+    """Whether its pixels must come from the photo's file. Else a photo that is analyzed again, and whose file has
+    not changed, may be given as the cached preview has it, where that is large enough: a JPEG, and so lossy."""
     wants_cache_dir: ClassVar[bool] = False
     """Whether instances are given a directory of their own for files that can be made again."""
 

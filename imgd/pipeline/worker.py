@@ -150,9 +150,8 @@ class Worker:
             result = self._analyze(task, picture, "", original)
         if all(outcome.finding for outcome in result.outcomes):
             return result
-        return self._work_on_original(
-            task
-        )  # whether the file or the preview is to blame can be told from the file
+        # Whether the file or the preview is to blame can be told from the file.
+        return self._work_on_original(task)
 
     def refuse(self, task: PhotoTask, reason: str) -> PhotoResult:
         """Nothing of the photo can be used."""
