@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import json
 import os
 import statistics
@@ -33,9 +34,10 @@ from typing import Any
 import numpy as np
 from lane_feed import LaneFeed, Pixels, lane_feed, ready_batches
 from photos import lay_out, make_photo, ordinary_photos
-from PIL import Image, ImageOps
 
-from imgd.config import PathSettings
+from imgd.config import DecodeSettings, PathSettings
+from imgd.decode import DecodeLimits, FormatRegistry, Source, decode, pyramid
+from imgd.errors import DecodeError
 
 _PHOTO_SHAPES = ((224, 336), (336, 224), (252, 336), (336, 252))
 """Height and width of photos of 3:2 and 4:3 whose longest edge is 336 px."""
@@ -80,7 +82,7 @@ async def measure_concepts(options: argparse.Namespace) -> dict[str, Any]:
         if not files:
             print("no photo corpus: photos are made here")
             files = [make_photo(Path(scratch) / f"{n}.jpg", n, (1024, 768)) for n in range(64)]
-        photos = [decode(path, ConceptAnalyzer.needs.edge) for path in files]
+        photos = decoded(files, ConceptAnalyzer.needs.edge)
         analyzer = ConceptAnalyzer(settings, directories)
         analyzer.load("cpu")
         arguments = {"device": "cpu", "memory_mb": options.memory_mb}
@@ -152,13 +154,14 @@ async def _finished(pipeline: Any) -> None:
         await asyncio.sleep(0.01)
 
 
-def decode(path: Path, edge: int) -> Pixels:
-    """(h, w, 3) uint8, upright, longest edge at most `edge`."""
-    with Image.open(path) as image:
-        image.draft("RGB", (edge, edge))
-        upright = ImageOps.exif_transpose(image).convert("RGB")
-        upright.thumbnail((edge, edge), Image.Resampling.BICUBIC)
-        return np.asarray(upright)
+def decoded(paths: list[Path], edge: int) -> list[Pixels]:
+    """What a worker would hand to the lane, (h, w, 3) uint8 each; files that cannot be decoded are left out."""
+    limits, registry = DecodeLimits.of(DecodeSettings()), FormatRegistry()
+    found = []
+    for path in paths:
+        with Source.open(os.fsencode(path), limits.max_file_bytes) as source, contextlib.suppress(DecodeError):
+            found.append(pyramid(decode(source, edge, limits, registry), [edge])[edge])
+    return found
 
 
 def _concept_models(models: Path) -> dict[str, Path]:

@@ -76,7 +76,7 @@ class PipelineSettings:
 
     workers: Unsigned = 0
     pixel_memory_mb: Annotated[int, Meta(ge=16)] = 256
-    recycle_after: Positive = 2000
+    recycle_after: Positive = 1000
     commit_photos: Positive = 128
     commit_interval_s: Annotated[float, Meta(gt=0)] = 5.0
     nice: Annotated[int, Meta(ge=0, le=19)] = 5
