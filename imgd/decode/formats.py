@@ -20,7 +20,8 @@ _HEIF_BRANDS = (b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"hevm", b
 
 
 class Jpeg(PillowFormat):
-    """JPEG, MPO included. Reduced in the DCT domain by 2, 4 or 8 (libjpeg's scaled inverse transform).
+    """JPEG, MPO included. Reduced in the DCT domain to 1/2, 3/8, 1/4 or 1/8 (libjpeg's scaled inverse transform; its
+    other steps take longer than the next larger one of these).
 
     Pillow reads the header, simplejpeg the pixels, and Pillow again what a damaged file still has.
     """
@@ -49,11 +50,16 @@ class Jpeg(PillowFormat):
         return f"dct 1/{factor}" if factor > 1 else "full"
 
     def load(self, image: Image.Image, data: bytes, size: tuple[int, int]) -> tuple[Loaded, str]:
+        # What Pillow cannot ask for; a 12 megapixel photo of a phone has its 1200 px in it.
+        smaller = tuple(-(-side * 3 // 8) for side in image.size)
         route = self.reduce(image, size)
-        pixels = jpeg.decode(data, image.mode, image.size)
+        target = image.size
+        if route == "dct 1/2" and smaller[0] >= size[0] and smaller[1] >= size[1]:
+            route, target = "dct 3/8", (smaller[0], smaller[1])
+        pixels = jpeg.decode(data, image.mode, target)
         if pixels is None:
             image.load()
-            return image, route
+            return image, "dct 1/2" if route == "dct 3/8" else route
         return (pixels if image.mode == "RGB" else Image.fromarray(pixels, image.mode)), route
 
     def mend(self, data: bytes) -> bytes:

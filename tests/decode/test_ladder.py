@@ -29,7 +29,16 @@ def _pixels(picture: Picture) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]
 
 @pytest.mark.parametrize(
     ("edge", "route"),
-    [(3000, "full"), (1500, "dct 1/2"), (1499, "dct 1/2"), (700, "dct 1/4"), (375, "dct 1/8"), (10, "dct 1/8")],
+    [
+        (3000, "full"),
+        (1500, "dct 1/2"),
+        (1126, "dct 1/2"),
+        (1125, "dct 3/8"),
+        (751, "dct 3/8"),
+        (700, "dct 1/4"),
+        (375, "dct 1/8"),
+        (10, "dct 1/8"),
+    ],
 )
 def test_a_jpeg_is_reduced_in_the_dct_domain_as_far_as_serves(
     decode_bytes: DecodeBytes, encoded: Callable[..., bytes], edge: int, route: str
