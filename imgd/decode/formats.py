@@ -20,8 +20,8 @@ _HEIF_BRANDS = (b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"hevm", b
 
 
 class Jpeg(PillowFormat):
-    """JPEG, MPO included. Reduced in the DCT domain to 1/2, 3/8, 1/4 or 1/8 (libjpeg's scaled inverse transform; its
-    other steps take longer than the next larger one of these).
+    """JPEG, MPO included. Reduced in the DCT domain to 1/2, 3/8, 1/4 or 1/8 by libjpeg's scaled inverse transform,
+    whose other steps take longer than the next larger one of these.
 
     Pillow reads the header, simplejpeg the pixels, and Pillow again what a damaged file still has.
     """
