@@ -3,11 +3,11 @@
     bench/memory.py [--photos 20000] [--every 1.0]
 
 A real daemon with the built-in analyzers and its own defaults, workers recycled as they are set to be; but the
-text index is refreshed every ten seconds, so that all parts of the daemon work in each quarter of a short run. Of
-every 500 photos 494 are small ones of the corpus (up to 200 KB), 5 are JPEGs of 24 megapixels that are made here,
-one is a RAW of the corpus; all are copies under names of their own, evenly mixed. Each sample is the sum of the PSS of
-all processes (/proc/PID/smaps_rollup), which counts a shared page once. Without the corpus the small photos are
-made here.
+text index is refreshed every ten seconds, so that all parts of the daemon work in each quarter of a short run.
+Of every 500 photos 494 are small ones of the corpus (up to 200 KB), 5 are JPEGs of 24 megapixels that are made
+here, one is a RAW of the corpus; all are copies under names of their own, evenly mixed. Each sample is the sum
+of the PSS of all processes (/proc/PID/smaps_rollup), which counts a shared page once. Without the corpus the
+small photos are made here.
 """
 
 from __future__ import annotations
