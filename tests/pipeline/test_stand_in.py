@@ -80,7 +80,7 @@ def test_the_file_is_not_opened_for_what_the_preview_covers(
     assert library.findings("lane")["a.jpg"]["pixels"] == [48, 64, 3]
     routes = "SELECT name, route FROM findings JOIN analyzers ON id = analyzer_id"
     assert dict(library.rows(routes)) == {
-        "preview": "dct 1/2",
+        "preview": "dct 3/8",
         "shape": "cached preview",
         "lane": "cached preview",
         "header": "",
