@@ -239,6 +239,8 @@ def test_no_event_is_lost_when_the_queue_overflows(watched, photos, tmp_path, wr
     for number in range(3000):
         write(tmp_path / "source" / f"{number % 20}" / f"{number}.jpg")
     usual = setting.read_text()
+    if int(usual) <= 16:  # left so by a test run that was killed here
+        usual = "16384"  # the kernel's own
     try:
         setting.write_text("16")
         watched.restart(lambda: None)
