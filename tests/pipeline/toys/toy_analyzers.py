@@ -388,6 +388,7 @@ class Ahead(_Model):
 
     def begin(self, photos: Sequence[PhotoInput]) -> Sequence[PhotoInput]:
         self._calls.append(f"begin {photos[0].path[1:-4]}")
+        time.sleep(0.1)  # as copying to a device takes its time, in which the next batch comes
         if any("crash" in photo.path for photo in photos):
             os.kill(os.getpid(), signal.SIGSEGV)
         self._lost = self._lost or any("lose" in photo.path for photo in photos)
