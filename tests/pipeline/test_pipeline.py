@@ -3,28 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import dataclasses
-import fcntl
 import os
-import signal
 import time
 from pathlib import Path
 
 import pytest
-from pipeline_library import Library, analyze_all, with_pipeline, write_photo
+from pipeline_library import Library, analyze_all, make_photos, with_pipeline, write_photo
 
-from imgd.config import DecodeSettings, PipelineSettings
-from imgd.pipeline import capacity
-from imgd.pipeline.messages import WAITING
+from imgd.config import PipelineSettings
 from imgd.pipeline.process import ChildStarter
 from imgd.pipeline.scheduler import Pipeline
 from imgd.store.jobs import QueuePosition
-
-
-def make_photos(library: Library, names: list[str]) -> list[Path]:
-    paths = [write_photo(library.root / name, (600 + 10 * number, 400)) for number, name in enumerate(names)]
-    library.register(*paths)
-    return paths
 
 
 def test_every_owed_analyzer_gets_each_photo_at_its_own_size(library: Library) -> None:
@@ -159,103 +148,6 @@ def test_a_change_while_a_photo_is_analyzed_is_never_lost(library: Library) -> N
 
     asyncio.run(analyze_all(library, active, during=change, until=lambda: library.owed() == 0))
     assert {tuple(facts["full"]) for facts in library.findings("shape").values()} == {(300, 300)}
-
-
-def test_killed_workers_cost_no_photo(library: Library) -> None:
-    from toy_analyzers import Lane, Shape
-
-    active = library.activate(Shape, Lane)
-    make_photos(library, [f"{number}.jpg" for number in range(200)])
-
-    async def kill(pipeline: Pipeline, starter: ChildStarter) -> None:
-        for _ in range(6):
-            await asyncio.sleep(0.15)
-            for pid in starter.pids[1:2]:
-                os.kill(pid, signal.SIGKILL)
-
-    asyncio.run(analyze_all(library, active, during=kill))
-    assert len(library.findings("shape")) == 200
-    assert len(library.findings("lane")) == 200
-    assert library.failures() == {}
-
-
-def test_a_photo_that_uses_up_its_cpu_time_fails_and_the_clock_of_the_others_is_their_own(
-    library: Library,
-) -> None:
-    from toy_analyzers import Header, Spin
-
-    library.settings = dataclasses.replace(library.settings, decode=DecodeSettings(cpu_s=1.0, timeout_s=60.0))
-    active = library.activate(Header, Spin)
-    make_photos(library, [f"{number}.jpg" for number in range(6)] + ["bad.jpg"])
-    asyncio.run(analyze_all(library, active))
-    assert (
-        library.failures()["bad.jpg", "spin"]
-        == "analyzer spin: the worker used more CPU time than `decode.cpu_s` allows"
-    )
-    assert len(library.findings("spin")) == 6
-
-
-def test_the_time_that_a_worker_waits_for_its_turn_is_not_its_photos(
-    library: Library, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from toy_analyzers import Dawdle
-
-    monkeypatch.setattr(capacity, "_SHARE", 0.0)
-    monkeypatch.setattr(capacity, "_ORDINARY_BYTES", 1)
-    library.settings = dataclasses.replace(library.settings, decode=DecodeSettings(timeout_s=5.0))
-    active = library.activate(Dawdle)
-    make_photos(library, ["bad.jpg"])
-
-    async def keep_the_turn(pipeline: Pipeline, _starter: ChildStarter) -> None:
-        arena = pipeline._arena
-        fcntl.lockf(arena.fd, fcntl.LOCK_EX, 1)
-        while arena.read_line(0) != WAITING and arena.read_line(1) != WAITING:  # noqa: ASYNC110
-            await asyncio.sleep(0.01)
-        await asyncio.sleep(4.0)  # with the photo's own time more than the bound
-        fcntl.lockf(arena.fd, fcntl.LOCK_UN, 1)
-
-    asyncio.run(analyze_all(library, active, during=keep_the_turn))
-    assert library.failures() == {}
-    assert set(library.findings("dawdle")) == {"bad.jpg"}
-
-
-def test_analyzers_that_hang_when_closed_cost_no_photo(library: Library) -> None:
-    from toy_analyzers import Clinging
-
-    library.settings = dataclasses.replace(library.settings, decode=DecodeSettings(timeout_s=5.0))
-    library.settings = with_pipeline(library.settings, recycle_after=3)
-    active = library.activate(Clinging)
-    make_photos(library, [f"{number}.jpg" for number in range(5)])
-    asyncio.run(analyze_all(library, active, workers=1))
-    assert len(library.findings("clinging")) == 5
-    assert library.failures() == {}
-
-
-def test_a_photo_that_crashes_its_worker_twice_fails_and_one_that_is_only_killed_is_put_off(
-    library: Library, caplog: pytest.LogCaptureFixture
-) -> None:
-    from toy_analyzers import Crash, Killed
-
-    active = library.activate(Crash, Killed)
-    make_photos(library, ["bad.jpg"])
-    asyncio.run(analyze_all(library, active[:1]))
-    assert library.failures().keys() == {("bad.jpg", "crash")}
-    assert len([each for each in caplog.messages if "while it did crash" in each]) == 2
-    asyncio.run(analyze_all(library, active[1:]))
-    assert len([each for each in caplog.messages if "while it did killed" in each]) == 5
-    assert library.failures().keys() == {("bad.jpg", "crash")}
-    assert library.rows("SELECT attempts FROM jobs WHERE state = 'owed' AND not_before > 0") == [(1,)]
-    for put_off, state in ((7, "owed"), (8, "failed")):
-        caplog.clear()
-        library.database.write(
-            lambda c, n=put_off: c.execute(
-                "UPDATE jobs SET not_before = 0, attempts = ? WHERE state = 'owed'", (n,)
-            )
-        ).result()
-        asyncio.run(analyze_all(library, active[1:]))
-        assert len([each for each in caplog.messages if "while it did killed" in each]) == 1
-        assert library.rows("SELECT state FROM jobs WHERE attempts >= 7") == [(state,)]
-    assert library.failures()["bad.jpg", "killed"] == "analyzer killed: the worker was killed by signal 9"
 
 
 def test_a_photo_that_comes_due_while_the_rest_of_the_queue_is_read_is_tried_then(library: Library) -> None:

@@ -44,7 +44,7 @@ def test_without_models_there_is_nothing_to_place() -> None:
 
 
 def test_one_that_fits_nowhere_is_broken_with_its_reason_and_the_others_run(library: Library) -> None:
-    from toy_analyzers import Giant, Measured
+    from toy_models import Giant, Measured
 
     active = library.activate(Giant, Measured)
     library.register(*(write_photo(library.root / f"{number}.jpg") for number in range(4)))
@@ -56,7 +56,7 @@ def test_one_that_fits_nowhere_is_broken_with_its_reason_and_the_others_run(libr
 
 
 def test_what_does_not_load_on_one_device_runs_on_another_one(library: Library) -> None:
-    from toy_analyzers import CpuOnly
+    from toy_models import CpuOnly
 
     active = library.activate(CpuOnly)
     library.register(*(write_photo(library.root / f"{number}.jpg") for number in range(12)))

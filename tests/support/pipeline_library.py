@@ -184,3 +184,9 @@ async def analyze_all(
 
 def with_pipeline(settings: Settings, **changes: Any) -> Settings:
     return dataclasses.replace(settings, pipeline=dataclasses.replace(settings.pipeline, **changes))
+
+
+def make_photos(library: Library, names: list[str]) -> list[Path]:
+    paths = [write_photo(library.root / name, (600 + 10 * number, 400)) for number, name in enumerate(names)]
+    library.register(*paths)
+    return paths
