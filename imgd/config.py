@@ -82,14 +82,15 @@ class PipelineSettings:
     nice: Annotated[int, Meta(ge=0, le=19)] = 5
 
 
+_DeviceName = Meta(pattern=r"^(auto|cpu|cuda:\d+)$", description="`auto`, `cpu`, `cuda:0`, `cuda:1`, ...")
+
+
 @dataclass(frozen=True, slots=True)
 class LaneSettings:
     """Where model analyzers run: `auto`, or `cpu`, `cuda:0`, ... `memory_mb`: what each of these devices gives; 0
     takes a share of what is free."""
 
-    devices: Annotated[tuple[Annotated[str, Meta(pattern=r"^(auto|cpu|cuda:\d+)$")], ...], Meta(min_length=1)] = (
-        "auto",
-    )
+    devices: Annotated[tuple[Annotated[str, _DeviceName], ...], Meta(min_length=1)] = ("auto",)
     memory_mb: Unsigned = 0
     batch_wait_s: Seconds = 0.25
     timeout_s: Annotated[float, Meta(ge=1)] = 300.0
@@ -346,7 +347,10 @@ def _explain(error: msgspec.ValidationError, hint: Any) -> str:
     text = str(error)
     text = text[0].lower() + text[1:]
     while isinstance(hint, types.GenericAlias) or typing.get_origin(hint) is Annotated:
-        hint = typing.get_args(hint)[0]
+        hint, *details = typing.get_args(hint)
+        for each in details:
+            if "matching regex" in text and isinstance(each, Meta) and each.description:
+                return f"allowed are {each.description}"
     if typing.get_origin(hint) is Literal:
         allowed = [str(value) for value in typing.get_args(hint)]
         wrong = re.search(r"'([^']*)'", text)

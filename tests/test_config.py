@@ -110,7 +110,7 @@ speed = 1
         for line in found
     )
     assert any(line.startswith("line 11: decode.timeout_s: expected `float`, got `str`") for line in found)
-    assert any(line.startswith("line 14: lanes.devices:") for line in found)
+    assert "line 14: lanes.devices: allowed are `auto`, `cpu`, `cuda:0`, `cuda:1`, ..." in found
     assert "line 16: analyzers.toi: no analyzer has this name; did you mean `toy`?" in found
     assert any(line.startswith("line 20: analyzers.toy.threshold: expected `float` <= 1") for line in found)
     assert any(line.startswith("line 23: analyzers.bare.speed: unknown key") for line in found)
