@@ -104,12 +104,18 @@ class Hit(msgspec.Struct, frozen=True):
 
 
 class SearchAnswer(msgspec.Struct, frozen=True):
-    """Hits, best first. `notes`: what a person should know of this answer (an index still being built, say)."""
+    """Hits in the order asked for. `found`: how many photos match in all, or that many at least where `found_exact`
+    is false. `after`: ask with it for the next page; empty on the last one. `notes`: what a person should know of
+    this answer (an index still being built, say). `took_ms` has the encoder's part in `encoder_ms`."""
 
     query: str
     hits: tuple[Hit, ...]
     took_ms: float = 0.0
     notes: tuple[str, ...] = ()
+    found: int = 0
+    found_exact: bool = True
+    after: str = ""
+    encoder_ms: float = 0.0
 
 
 class SidecarAnswer(msgspec.Struct, frozen=True):

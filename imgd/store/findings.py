@@ -18,6 +18,9 @@ _JOBS = load_statements("imgd.store", "jobs")
 METADATA_ANALYZER = "metadata"
 """The analyzer whose facts also fill the `metadata` table, where filters look."""
 
+PEOPLE = frozenset({"face", "person"})
+"""Kinds of regions whose labels are names of people."""
+
 _METADATA_COLUMNS = (
     "taken_at", "taken_offset_s", "camera_make", "camera_model", "lens", "iso", "aperture", "shutter_s",
     "focal_mm", "orientation", "rating", "lat", "lon", "altitude_m", "city", "region", "country", "country_code",
@@ -179,9 +182,9 @@ def _put(connection: sqlite3.Connection, found: Sequence[_Found], now: float) ->
     connection.executemany(
         _SQL["put_text"], _rows(found, lambda f: [(n, t.kind, t.text) for n, t in enumerate(f.texts)])
     )
-    labels = {tag.label for each in found for tag in each.finding.tags}
+    labels = {label for each in found for _, label in _tags(each.finding)}
     connection.execute(_SQL["put_label"], (json.dumps(sorted(labels)),))
-    connection.executemany(_SQL["put_tag"], _rows(found, lambda f: [(tag.score, tag.label) for tag in f.tags]))
+    connection.executemany(_SQL["put_tag"], _rows(found, _tags))
     connection.executemany(
         _SQL["put_region"],
         _rows(
@@ -201,6 +204,15 @@ def _put(connection: sqlite3.Connection, found: Sequence[_Found], now: float) ->
             if each.analyzer == METADATA_ANALYZER
         ],
     )
+
+
+def _tags(finding: StoredFinding) -> list[tuple[float, str]]:
+    """What the photo is tagged with: keywords and labelled objects are tags, too, so that one index has them all."""
+    return [
+        *((tag.score, tag.label) for tag in finding.tags),
+        *((1.0, text.text) for text in finding.texts if text.kind == "keyword"),
+        *((region.score, region.label) for region in finding.regions if region.label and region.kind not in PEOPLE),
+    ]
 
 
 def _put_vectors(connection: sqlite3.Connection, found: Sequence[_Found]) -> None:
