@@ -104,8 +104,8 @@ class Hit(msgspec.Struct, frozen=True):
 
 
 class SearchAnswer(msgspec.Struct, frozen=True):
-    """Hits in the order asked for. `found`: how many photos match in all, or that many at least where `found_exact`
-    is false. `after`: ask with it for the next page; empty on the last one. `notes`: what a person should know of
+    """Hits in the order asked for. `found`: how many photos match in all, or that many at least where
+    `found_exact` is false. `after`: ask with it for the next page; empty on the last one. `notes`: what a person should know of
     this answer (an index still being built, say). `took_ms` has the encoder's part in `encoder_ms`."""
 
     query: str

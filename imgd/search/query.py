@@ -30,8 +30,8 @@ class Phrase:
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """`key:value` as it was typed: `comparison` is one of `` (equal), `<`, `<=`, `>`, `>=`; a range `a..b` stands in
-    `value`. `quoted`: the value stood in quotes."""
+    """`key:value` as it was typed: `comparison` is one of `` (equal), `<`, `<=`, `>`, `>=`; a range `a..b` stands
+    in `value`. `quoted`: the value stood in quotes."""
 
     key: str
     value: str

@@ -207,11 +207,11 @@ def _put(connection: sqlite3.Connection, found: Sequence[_Found], now: float) ->
 
 
 def _tags(finding: StoredFinding) -> list[tuple[float, str]]:
-    """What the photo is tagged with: keywords and labelled objects are tags, too, so that one index has them all."""
+    """What the photo is tagged with: keywords and labelled objects, too, so that one index has them all."""
     return [
         *((tag.score, tag.label) for tag in finding.tags),
         *((1.0, text.text) for text in finding.texts if text.kind == "keyword"),
-        *((region.score, region.label) for region in finding.regions if region.label and region.kind not in PEOPLE),
+        *((each.score, each.label) for each in finding.regions if each.label and each.kind not in PEOPLE),
     ]
 
 
