@@ -9,7 +9,7 @@ import msgspec
 from imgd.control.protocol import Problem, Progress
 from imgd.control.routes import ENDPOINTS, Endpoint
 
-_KINDS = {str: "string", int: "integer"}
+_KINDS = {float: "number", str: "string", int: "integer"}
 
 
 def describe(version: str) -> dict[str, Any]:

@@ -94,19 +94,22 @@ class StatusAnswer(msgspec.Struct, frozen=True):
 
 
 class Hit(msgspec.Struct, frozen=True):
-    """One photo that was found. `why`: the reasons in plain words, best first."""
+    """One photo that was found. `why`: the reasons in plain words, best first; `reasons`: all of them with ranks,
+    one by one, where the request asked to explain."""
 
     photo_id: int
     path: str
     score: float
     why: str
     path_base64: str = ""
+    reasons: tuple[str, ...] = ()
 
 
 class SearchAnswer(msgspec.Struct, frozen=True):
     """Hits in the order asked for. `found`: how many photos match in all, or that many at least where
-    `found_exact` is false. `after`: ask with it for the next page; empty on the last one. `notes`: what a person should know of
-    this answer (an index still being built, say). `took_ms` has the encoder's part in `encoder_ms`."""
+    `found_exact` is false. `after`: ask with it for the next page; empty on the last one. `notes`: what a person
+    should know of this answer (an index still being built, say). `encoder_ms`: how much of `took_ms` the query
+    encoders took."""
 
     query: str
     hits: tuple[Hit, ...]
@@ -116,6 +119,12 @@ class SearchAnswer(msgspec.Struct, frozen=True):
     found_exact: bool = True
     after: str = ""
     encoder_ms: float = 0.0
+
+
+class CompleteAnswer(msgspec.Struct, frozen=True):
+    """A half-typed query with its last term completed, in each way that the library knows."""
+
+    completions: tuple[str, ...]
 
 
 class SidecarAnswer(msgspec.Struct, frozen=True):

@@ -13,12 +13,14 @@ from starlette.requests import Request
 from imgd.control import protocol
 from imgd.control.services import PhotoName, Services
 from imgd.errors import RequestError
+from imgd.search.options import SORTS, SearchOptions
 
 Handler = Callable[[Services, Request], Awaitable[object]]
 
 _BODY_LIMIT_BYTES = 1 << 20
 _LIMIT_MAX = 10_000
 _FAILED_PAGE = 500
+_COMPLETIONS = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +54,15 @@ async def _search(services: Services, request: Request) -> object:
     query = request.query_params.get("q")
     if query is None:
         raise RequestError("`q` is missing", hint="Ask for /v1/search?q=WORDS.")
-    return await services.search(query, _limit(request))
+    return await services.search(query, _search_options(request))
+
+
+async def _warm_search(services: Services, _request: Request) -> object:
+    return await services.warm_search()
+
+
+async def _complete(services: Services, request: Request) -> object:
+    return await services.complete(request.query_params.get("q", ""), _limit(request) or _COMPLETIONS)
 
 
 async def _photo_by_id(services: Services, request: Request) -> object:
@@ -113,7 +123,30 @@ ENDPOINTS: tuple[Endpoint, ...] = (
         _search,
         protocol.SearchAnswer,
         "Photos that match a query, best first",
-        (Parameter("q", "the query", required=True), _LIMIT),
+        (
+            Parameter("q", "the query", required=True),
+            _LIMIT,
+            Parameter("sort", f"the order of the hits: {', '.join(SORTS)}"),
+            Parameter("min_score", "leave out hits that score less, 0 to 1", float),
+            Parameter("after", "`after` of the page before"),
+            Parameter("explain", "`1`: give every hit's reasons one by one"),
+            Parameter("cwd", "the folder that a relative path after `like:` starts from, percent-encoded"),
+        ),
+    ),
+    Endpoint(
+        "POST",
+        "/v1/search/warm",
+        _warm_search,
+        protocol.CountAnswer,
+        "Begin to load what the first search needs",
+    ),
+    Endpoint(
+        "GET",
+        "/v1/complete",
+        _complete,
+        protocol.CompleteAnswer,
+        "Ways to go on with a half-typed query",
+        (Parameter("q", "the query so far"), _LIMIT),
     ),
     Endpoint(
         "GET",
@@ -177,6 +210,34 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     Endpoint("POST", "/v1/resume", _resume, protocol.StateAnswer, "Go on after a pause"),
     Endpoint("POST", "/v1/models/refresh", _refresh_models, protocol.CountAnswer, "Look at the model store again"),
 )
+
+
+def _search_options(request: Request) -> SearchOptions:
+    given = request.query_params
+    sort = given.get("sort") or SORTS[0]
+    if sort not in SORTS:
+        raise RequestError(f"`sort={sort}` is no order", hint=f"There are {', '.join(SORTS)}.")
+    cwd = _raw_parameter(request, b"cwd")
+    if cwd and not cwd.startswith(b"/"):
+        raise RequestError("`cwd` is not an absolute path")
+    return SearchOptions(
+        limit=_limit(request),
+        sort=sort,
+        min_score=_score(given.get("min_score")),
+        after=given.get("after", ""),
+        cwd=cwd or None,
+        explain=given.get("explain", "") not in ("", "0", "false"),
+    )
+
+
+def _score(text: str | None) -> float:
+    try:
+        score = float(text or 0)
+    except ValueError:
+        score = -1.0
+    if not 0 <= score <= 1:
+        raise RequestError(f"`min_score={text}` is no number from 0 to 1")
+    return score
 
 
 def _limit(request: Request) -> int | None:

@@ -7,6 +7,7 @@ from typing import Protocol
 
 from imgd.control.protocol import (
     AnalyzersAnswer,
+    CompleteAnswer,
     ConfirmRequest,
     CountAnswer,
     FailedAnswer,
@@ -19,6 +20,7 @@ from imgd.control.protocol import (
     StatusAnswer,
     WaitAnswer,
 )
+from imgd.search.options import SearchOptions
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,11 +37,17 @@ class Services(Protocol):
     async def status(self) -> StatusAnswer:
         """Quick at any load: its counts are kept or cached, not counted for the request."""
 
-    async def search(self, query: str, limit: int | None) -> SearchAnswer:
-        """The best `limit` hits (`search.limit` of the settings where None).
+    async def search(self, query: str, options: SearchOptions) -> SearchAnswer:
+        """One page of the photos that match.
 
-        Raises QueryError when the query cannot be understood.
+        Raises QueryError when the query cannot be understood, RequestError when the cursor is not one.
         """
+
+    async def warm_search(self) -> CountAnswer:
+        """Begin to make the first search quick; returns at once with the number of spaces that are warmed."""
+
+    async def complete(self, query: str, limit: int) -> CompleteAnswer:
+        """Ways to go on with the last term of a half-typed query. Any text has an answer."""
 
     async def show(self, photo: PhotoName) -> PhotoAnswer:
         """Raises PhotoUnknownError."""

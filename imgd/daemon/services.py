@@ -17,6 +17,7 @@ from imgd.control.paths import path_bytes, path_exact, path_text
 from imgd.control.protocol import (
     AnalyzerAnswer,
     AnalyzersAnswer,
+    CompleteAnswer,
     ConfirmRequest,
     CountAnswer,
     FailedAnswer,
@@ -45,6 +46,7 @@ from imgd.pipeline.process import ChildStarter
 from imgd.pipeline.scheduler import Pipeline
 from imgd.plugins import PluginRegistry
 from imgd.search.engine import SearchEngine
+from imgd.search.options import SearchOptions
 from imgd.store.database import Database
 from imgd.store.jobs import any_owed, retry
 from imgd.watch.watcher import Watcher
@@ -101,18 +103,35 @@ class DaemonServices:
             processes=await asyncio.to_thread(measure_processes, names),
         )
 
-    async def search(self, query: str, limit: int | None) -> SearchAnswer:
+    async def search(self, query: str, options: SearchOptions) -> SearchAnswer:
         began = time.perf_counter()
-        answer = await self._parts.engine.search(query, limit)
+        answer = await self._parts.engine.search(query, options)
         return SearchAnswer(
             query=query,
             hits=tuple(
-                Hit(hit.photo_id, path_text(hit.path), hit.score, "; ".join(hit.why), path_exact(hit.path))
+                Hit(
+                    hit.photo_id,
+                    path_text(hit.path),
+                    hit.score,
+                    "; ".join(hit.why),
+                    path_exact(hit.path),
+                    hit.reasons,
+                )
                 for hit in answer.hits
             ),
             took_ms=round((time.perf_counter() - began) * 1000, 1),
             notes=tuple(answer.notes),
+            found=answer.found,
+            found_exact=answer.found_exact,
+            after=answer.after,
+            encoder_ms=round(answer.encoder_ms, 1),
         )
+
+    async def warm_search(self) -> CountAnswer:
+        return CountAnswer(self._parts.engine.begin_warming())
+
+    async def complete(self, query: str, limit: int) -> CompleteAnswer:
+        return CompleteAnswer(tuple(await self._parts.engine.complete(query, limit)))
 
     async def show(self, photo: PhotoName) -> PhotoAnswer:
         return await asyncio.to_thread(self._queries.show, photo)

@@ -15,6 +15,7 @@ from imgd.index.text import TextIndex
 from imgd.index.words import Words
 from imgd.search.explain import explain_alike, explain_words
 from imgd.search.grammar import parse
+from imgd.search.options import SearchOptions
 from imgd.search.pictures import Alike, Encoders, PictureSearch
 from imgd.search.rank import Ranking, fuse
 from imgd.search.terms import Terms
@@ -39,6 +40,7 @@ class SearchHit:
     path: bytes
     score: float
     why: tuple[str, ...]
+    reasons: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +51,9 @@ class SearchAnswer:
     hits: tuple[SearchHit, ...]
     found: int
     notes: tuple[str, ...] = ()
+    found_exact: bool = True
+    after: str = ""
+    encoder_ms: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,10 +91,11 @@ class SearchEngine:
         self._wording = WordSearch(text_index)
         self._pictures = PictureSearch(spaces, encoders)
         self._settings = settings
+        self._warming: asyncio.Task[None] | None = None
         self._sql = load_statements("imgd.search", "search")
 
-    async def search(self, query: str, limit: int | None = None) -> SearchAnswer:
-        """The best `limit` photos (`search.limit` of the settings when None) for `query`.
+    async def search(self, query: str, options: SearchOptions = SearchOptions()) -> SearchAnswer:  # noqa: B008
+        """The best `options.limit` photos (`search.limit` of the settings when None) for `query`.
 
         Raises:
             QueryError: when the query cannot be understood.
@@ -99,8 +105,18 @@ class SearchEngine:
         worded = asyncio.create_task(asyncio.to_thread(self._find_words, terms, notes))
         alike = [each for each in await self._find_alike(terms, notes) if each.vectors]
         ranked = await asyncio.to_thread(self._rank, await worded, alike)
-        hits = await asyncio.to_thread(self._hits, ranked, terms, limit or self._settings.limit)
+        hits = await asyncio.to_thread(self._hits, ranked, terms, options.limit or self._settings.limit)
         return SearchAnswer(query, hits, ranked.found, tuple(notes))
+
+    def begin_warming(self) -> int:
+        """Begin to warm every space, and say how many there are."""
+        if self._warming is None or self._warming.done():
+            self._warming = asyncio.create_task(self.warm(), name="warm search")
+        return len(self._pictures.spaces())
+
+    async def complete(self, query: str, limit: int) -> list[str]:
+        """Ways to go on with the last term of the half-typed `query`."""
+        return []
 
     async def warm(self) -> None:
         """Prepare the picture search, so that the first query does not wait for it; without models, nothing."""

@@ -15,6 +15,7 @@ from imgd.control.memory import measure_processes
 from imgd.control.protocol import (
     AnalyzerAnswer,
     AnalyzersAnswer,
+    CompleteAnswer,
     ConfirmRequest,
     CountAnswer,
     FailedAnswer,
@@ -37,6 +38,7 @@ from imgd.control.queries import LibraryQueries
 from imgd.control.server import ControlServer
 from imgd.control.services import PhotoName
 from imgd.errors import QueryError, RequestError
+from imgd.search.options import SearchOptions
 from imgd.store.database import Database
 from imgd.store.migrate import migrations
 
@@ -76,7 +78,7 @@ class LibraryServices:
             processes=measure_processes({os.getpid(): "main"}),
         )
 
-    async def search(self, query: str, limit: int | None) -> SearchAnswer:
+    async def search(self, query: str, options: SearchOptions) -> SearchAnswer:
         if query.count('"') % 2:
             raise QueryError(
                 "a quote is not closed", column=query.rindex('"'), hint='Write "words" in pairs of quotes.'
@@ -84,7 +86,13 @@ class LibraryServices:
         if query == "crash":
             raise ValueError("an error nobody thought of")
         hits = (Hit(1, "/photos/2023/may/cat.jpg", 0.87, "tag cat 0.90"),) if "cat" in query.split() else ()
-        return SearchAnswer(query, hits[:limit])
+        return SearchAnswer(query, hits[: options.limit])
+
+    async def warm_search(self) -> CountAnswer:
+        return CountAnswer(1)
+
+    async def complete(self, query: str, limit: int) -> CompleteAnswer:
+        return CompleteAnswer(tuple(each for each in ("camera:", "cat") if each.startswith(query))[:limit])
 
     async def show(self, photo: PhotoName) -> PhotoAnswer:
         return await asyncio.to_thread(self.queries.show, photo)

@@ -16,6 +16,7 @@ from imgd.errors import ModelMissingError
 from imgd.index.spaces import SpaceIndexes
 from imgd.index.text import TextIndex
 from imgd.search.engine import SearchAnswer, SearchEngine
+from imgd.search.options import SearchOptions
 
 # The builder that the tests of the index use; test folders are no packages, so it is run from its file.
 Library = runpy.run_path(str(Path(__file__).parents[1] / "index" / "conftest.py"))["Library"]
@@ -81,7 +82,7 @@ class Bench:
         self.text.refresh(self.library.database)
 
     def search(self, query: str, limit: int | None = None) -> SearchAnswer:
-        return asyncio.run(self.engine.search(query, limit))
+        return asyncio.run(self.engine.search(query, SearchOptions(limit)))
 
     def find(self, query: str) -> list[int]:
         return [hit.photo_id for hit in self.search(query).hits]
