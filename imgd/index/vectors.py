@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import threading
 from collections.abc import Callable, Iterator
@@ -15,6 +16,7 @@ import numpy.typing as npt
 
 from imgd.index import faiss_file
 from imgd.index.faiss_file import Chunk, Manifest
+from imgd.index.matches import Ids, Matches
 from imgd.index.tail import Tail
 from imgd.store.changes import newest_change_seq
 from imgd.store.database import Database
@@ -147,6 +149,41 @@ class SpaceIndex:
             found = built.index.search(queries, min(k, built.count), params=_without(removed))
             ids, similarities = np.hstack([ids, found[1]]), np.hstack([similarities, found[0]])
         return [_best(*row, k) for row in zip(ids, similarities, strict=True)]
+
+    def find(self, queries: npt.NDArray[np.float32], k: int, within: Ids | None = None) -> list[Matches]:
+        """The `k` vectors most similar to each row of `queries` (n, d), by inner product.
+
+        `within`: ids of photos, rising; only their vectors count. None: all do. Not for the event loop.
+        """
+        self.catch_up()
+        if within is None:
+            found = self.search_many(queries, k)
+        else:
+            place = {"photos": json.dumps(within.tolist()), "space": self.space.id}
+            with self._database.read() as library:
+                allowed = {row[0] for row in library.execute(self._sql["vectors_within"], place)}
+            found = [
+                [pair for pair in row if pair[0] in allowed][:k] for row in self.search_many(queries, self.size)
+            ]
+        return [self._matches(row) for row in found]
+
+    def vectors_of(self, photo_id: int) -> npt.NDArray[np.float32]:
+        """The vectors (n, d) of a whole photo, none of its regions'; n is 0 where it has none in this space."""
+        place = {"photo": photo_id, "space": self.space.id}
+        with self._database.read() as library:
+            rows = library.execute(self._sql["vectors_of_photo"], place).fetchall()
+        return self._float32([row[0] for row in rows])
+
+    def _matches(self, found: list[tuple[int, float]]) -> Matches:
+        with self._database.read() as library:
+            rows = library.execute(self._sql["photos_of_vectors"], {"ids": json.dumps([i for i, _ in found])})
+            photo_of = dict(rows.fetchall())
+        kept = [(vector_id, photo_of[vector_id], value) for vector_id, value in found if vector_id in photo_of]
+        return Matches(
+            np.array([each[0] for each in kept], np.int64),
+            np.array([each[1] for each in kept], np.int64),
+            np.array([each[2] for each in kept], np.float32),
+        )
 
     def sample(self, count: int) -> npt.NDArray[np.float32]:
         """About `count` vectors (n, d) spread evenly over the space's ids, or all when there are not more."""

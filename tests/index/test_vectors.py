@@ -227,3 +227,16 @@ def test_searches_of_many_queries_agree_with_single_ones(library, opened):
 def test_names_of_spaces_make_files_of_their_own():
     assert faiss_file.safe_name("a:b") != faiss_file.safe_name("a/b")
     assert "/" not in faiss_file.safe_name("../../etc/passwd")
+
+
+def test_a_search_within_some_photos_finds_the_best_of_those(library, opened):
+    photos = fill(library, 30)
+    index = opened()
+    [found] = index.find(direction(3)[np.newaxis], 2, np.array(photos[5:15]))
+    assert set(found.photo_ids) <= set(photos[5:15])
+    assert len(found) == 2
+    assert found.similarities[0] >= found.similarities[1]
+    [every] = index.find(direction(3)[np.newaxis], 2)
+    assert every.photo_ids[0] == photos[3]
+    assert index.vectors_of(photos[3])[0] == pytest.approx(direction(3), abs=2e-3)
+    assert index.vectors_of(9999).shape == (0, D)

@@ -72,6 +72,16 @@ SELECT (SELECT id FROM vectors WHERE space_id = :space ORDER BY id LIMIT 1),
 -- name: vector_at
 SELECT id, data FROM vectors WHERE space_id = :space AND id >= :at ORDER BY id LIMIT 1;
 
+-- name: photos_of_vectors
+SELECT id, photo_id FROM vectors WHERE id IN (SELECT value FROM json_each(:ids)) ORDER BY id;
+
+-- name: vectors_within
+SELECT vectors.id FROM json_each(:photos) AS wanted
+CROSS JOIN vectors ON vectors.photo_id = wanted.value WHERE space_id = :space;
+
+-- name: vectors_of_photo
+SELECT data FROM vectors WHERE photo_id = :photo AND space_id = :space AND region IS NULL ORDER BY id;
+
 -- name: forget_photos
 DELETE FROM removed_photos WHERE photo_id IN
     (SELECT photo_id FROM removed_photos WHERE change_seq <= :covered LIMIT :limit);

@@ -1,0 +1,33 @@
+"""What a vector search found: rows of arrays, best first."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+Ids: TypeAlias = npt.NDArray[np.int64]
+Floats: TypeAlias = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class Matches:
+    """The vectors most similar to one query, all three (m,): best first, equally similar ones by vector id.
+
+    A photo with several vectors in the space (its faces, say) can be here several times.
+    """
+
+    vector_ids: Ids
+    photo_ids: Ids
+    similarities: Floats
+
+    def __len__(self) -> int:
+        return len(self.vector_ids)
+
+    @classmethod
+    def best(cls, vector_ids: Ids, photo_ids: Ids, similarities: Floats, k: int) -> Matches:
+        """The `k` best of candidates in any order."""
+        order = np.lexsort((vector_ids, -similarities))[:k]
+        return cls(vector_ids[order], photo_ids[order], similarities[order])
