@@ -118,6 +118,12 @@ class PhotoUnknownError(RequestError):
     hint = "Name it by id or path as `imgctl search` prints them; a new file is known once its folder was scanned."
 
 
+class PreviewMissingError(RequestError):
+    """There is no preview of this photo."""
+
+    hint = "The analyzer `preview` makes it when it analyzes the photo: `imgctl status` shows how far that is."
+
+
 class PluginError(ImgdError):
     """A plugin does not keep the plugin contract."""
 

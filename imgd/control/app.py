@@ -17,14 +17,23 @@ from imgd.control.events import stream_progress
 from imgd.control.metrics import render_metrics
 from imgd.control.openapi import describe
 from imgd.control.protocol import Problem
-from imgd.control.routes import ENDPOINTS, Endpoint
+from imgd.control.routes import ENDPOINTS, JPEG, Endpoint
 from imgd.control.services import Services
-from imgd.errors import DiskFullError, ImgdError, ModelError, PhotoUnknownError, QueryError, RequestError
+from imgd.errors import (
+    DiskFullError,
+    ImgdError,
+    ModelError,
+    PhotoUnknownError,
+    PreviewMissingError,
+    QueryError,
+    RequestError,
+)
 
 _log = logging.getLogger(__name__)
 
 _STATUS_CODES: tuple[tuple[type[ImgdError], int], ...] = (
     (PhotoUnknownError, 404),
+    (PreviewMissingError, 404),
     (QueryError, 400),
     (RequestError, 400),
     (ModelError, 503),
@@ -61,7 +70,8 @@ def _answering(
 ) -> Callable[[Request], Awaitable[Response]]:
     async def answer(request: Request) -> Response:
         try:
-            return _json(await _unless_closing(endpoint.handler(services, request), closing))
+            answered = await _unless_closing(endpoint.handler(services, request), closing)
+            return Response(answered, media_type=JPEG) if isinstance(answered, bytes) else _json(answered)
         except ImgdError as error:
             return _problem(error)
         except Exception:  # noqa: BLE001 - a request must not take the daemon down; the log has it all

@@ -6,7 +6,7 @@ import http.client
 import os
 import socket
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Self, TypeVar
 from urllib.parse import quote, urlencode
@@ -21,28 +21,66 @@ T = TypeVar("T")
 
 _CONNECT_TIMEOUT_S = 5.0
 _ANSWER_TIMEOUT_S = 60.0
+_PASSING_TIMEOUT_S = 0.2
 
 
 class ControlClient:
     """One connection to a daemon, kept between requests.
 
     Every method raises DaemonUnreachableError where no daemon answers, and the daemon's own error (QueryError,
-    PhotoUnknownError, ..., else RequestError) where it refuses.
+    PhotoUnknownError, ..., else RequestError) where it refuses. `timeout_s`: how long an answer may take, `wait`
+    aside.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, timeout_s: float = _ANSWER_TIMEOUT_S) -> None:
         self._path = path
-        self._connection = _UnixConnection(path)
+        self._timeout_s = timeout_s
+        self._connection = _UnixConnection(path, min(_CONNECT_TIMEOUT_S, timeout_s))
 
     def status(self) -> protocol.StatusAnswer:
         return self._get("/v1/status", protocol.StatusAnswer)
 
-    def search(self, query: str, limit: int | None = None) -> protocol.SearchAnswer:
-        """The best `limit` hits; as many as the daemon is set to give where None."""
-        parameters = {"q": query.encode("utf-8", "replace").decode("utf-8")}
-        if limit is not None:
-            parameters["limit"] = str(limit)
-        return self._get(f"/v1/search?{urlencode(parameters)}", protocol.SearchAnswer)
+    def search(
+        self,
+        query: str,
+        limit: int | None = None,
+        *,
+        sort: str = "",
+        min_score: float | None = None,
+        after: str = "",
+        cwd: bytes = b"",
+        explain: bool = False,
+    ) -> protocol.SearchAnswer:
+        """One page: `limit` hits (as many as the daemon is set to give where None) that come `after` a cursor.
+
+        `sort`: `score`, `date` or `path`. `min_score`: 0 to 1. `cwd`: the absolute folder that relative paths
+        after `like:` start from. `explain`: every hit has its reasons one by one.
+        """
+        given: dict[str, object] = {
+            "limit": limit,
+            "sort": sort,
+            "min_score": min_score,
+            "after": after,
+            "cwd": cwd,
+            "explain": int(explain),
+        }
+        wanted = {name: value for name, value in given.items() if value}
+        return self._get(f"/v1/search?{_query(query, **wanted)}", protocol.SearchAnswer)
+
+    def warm_search(self) -> None:
+        """Let the daemon begin to load what a search needs; nobody waits for it, or learns that it failed."""
+        connection = _UnixConnection(self._path, _PASSING_TIMEOUT_S)
+        with suppress(ImgdError), closing(connection), _as_unreachable(connection):
+            connection.request("POST", "/v1/search/warm", b"{}", {"content-type": "application/json"})
+
+    def complete(self, query: str) -> tuple[str, ...]:
+        """The half-typed `query` with its last term completed, in each way that the library knows."""
+        return self._get(f"/v1/complete?{_query(query)}", protocol.CompleteAnswer).completions
+
+    def preview(self, photo_id: int) -> bytes:
+        """The cached preview of a photo, a JPEG. Raises PreviewMissingError where there is none."""
+        status, content = self._exchange("GET", f"/v1/photos/{photo_id}/preview", b"", self._timeout_s)
+        return content if status < 400 else self._decode(status, content, bytes)
 
     def show(self, photo: int | bytes) -> protocol.PhotoAnswer:
         """A photo by id, or by its absolute path."""
@@ -108,15 +146,15 @@ class ControlClient:
         self.close()
 
     def _get(self, url: str, kind: type[T]) -> T:
-        return self._ask("GET", url, b"", _ANSWER_TIMEOUT_S, kind)
+        return self._decode(*self._exchange("GET", url, b"", self._timeout_s), kind)
 
-    def _post(self, url: str, request: object, kind: type[T], timeout_s: float = _ANSWER_TIMEOUT_S) -> T:
+    def _post(self, url: str, request: object, kind: type[T], timeout_s: float | None = None) -> T:
         body = msgspec.json.encode(request) if request is not None else b"{}"
-        return self._ask("POST", url, body, timeout_s, kind)
+        return self._decode(*self._exchange("POST", url, body, timeout_s or self._timeout_s), kind)
 
-    def _ask(self, method: str, url: str, body: bytes, timeout_s: float, kind: type[T]) -> T:
+    def _exchange(self, method: str, url: str, body: bytes, timeout_s: float) -> tuple[int, bytes]:
+        """The status and body of the answer."""
         with _as_unreachable(self._connection):
-            self._connection.timeout = _CONNECT_TIMEOUT_S
             if self._connection.sock is None:
                 self._connection.connect()
             self._connection.sock.settimeout(timeout_s)
@@ -124,9 +162,12 @@ class ControlClient:
                 method, url, body or None, {"content-type": "application/json"} if body else {}
             )
             response = self._connection.getresponse()
-            data = response.read()
+            return response.status, response.read()
+
+    def _decode(self, status: int, data: bytes, kind: type[T]) -> T:
+        """Raises the daemon's error where it refused."""
         try:
-            if response.status < 400:
+            if status < 400:
                 return msgspec.json.decode(data, type=kind)
             problem = msgspec.json.decode(data, type=protocol.Problem)
         except msgspec.MsgspecError as error:
@@ -140,8 +181,8 @@ class ControlClient:
 class _UnixConnection(http.client.HTTPConnection):
     """http.client over a Unix socket."""
 
-    def __init__(self, path: Path) -> None:
-        super().__init__("localhost", timeout=_CONNECT_TIMEOUT_S)
+    def __init__(self, path: Path, connect_timeout_s: float = _CONNECT_TIMEOUT_S) -> None:
+        super().__init__("localhost", timeout=connect_timeout_s)
         self.path = path
 
     def connect(self) -> None:
@@ -176,12 +217,18 @@ def _as_unreachable(connection: _UnixConnection) -> Iterator[None]:
         raise DaemonUnreachableError(f"{path}: {reason[0].lower()}{reason[1:]}") from error
 
 
+def _query(query: str, **more: object) -> str:
+    """The parameters of a search. What a shell passes need not be Unicode; what is sent is."""
+    return urlencode({"q": query.encode("utf-8", "replace").decode("utf-8"), **more})
+
+
 def _as_error(problem: protocol.Problem) -> ImgdError:
     """The daemon's error as it was there, where this side knows its class."""
     kind = getattr(errors, problem.error, None)
     if kind in (
         errors.QueryError,
         errors.PhotoUnknownError,
+        errors.PreviewMissingError,
         errors.StoreError,
         errors.DiskFullError,
         errors.ModelError,

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from imgd.control.protocol import Problem, Progress
-from imgd.control.routes import ENDPOINTS, Endpoint
+from imgd.control.routes import ENDPOINTS, JPEG, Endpoint
 
 _KINDS = {float: "number", str: "string", int: "integer"}
 
@@ -15,7 +15,7 @@ _KINDS = {float: "number", str: "string", int: "integer"}
 def describe(version: str) -> dict[str, Any]:
     """An OpenAPI 3.1 document of everything under `/v1`."""
     types = (
-        {endpoint.answer for endpoint in ENDPOINTS}
+        {endpoint.answer for endpoint in ENDPOINTS if endpoint.answer is not bytes}
         | {e.request for e in ENDPOINTS if e.request}
         | {Problem, Progress}
     )
@@ -61,13 +61,20 @@ def _operation(endpoint: Endpoint, schemas: dict[type, Any]) -> dict[str, Any]:
         "operationId": endpoint.handler.__name__.strip("_"),
         "parameters": parameters,
         "responses": {
-            "200": {"description": "OK", "content": _json(schemas[endpoint.answer])},
+            "200": {
+                "description": "OK",
+                "content": _jpeg() if endpoint.answer is bytes else _json(schemas[endpoint.answer]),
+            },
             "default": {"description": "What went wrong", "content": _json(schemas[Problem])},
         },
     }
     if endpoint.request is not None:
         operation["requestBody"] = {"content": _json(schemas[endpoint.request])}
     return operation
+
+
+def _jpeg() -> dict[str, Any]:
+    return {JPEG: {"schema": {"type": "string", "format": "binary"}}}
 
 
 def _json(schema: Any) -> dict[str, Any]:

@@ -17,6 +17,9 @@ from imgd.search.options import SORTS, SearchOptions
 
 Handler = Callable[[Services, Request], Awaitable[object]]
 
+JPEG = "image/jpeg"
+"""What an answer of bytes is."""
+
 _BODY_LIMIT_BYTES = 1 << 20
 _LIMIT_MAX = 10_000
 _FAILED_PAGE = 500
@@ -35,7 +38,8 @@ class Parameter:
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """One thing that can be asked. `request` is the type of the body, None where there is none."""
+    """One thing that can be asked. `request` is the type of the body, None where there is none. An `answer` of
+    bytes is sent as it is, as a JPEG; every other one as JSON."""
 
     method: str
     path: str
@@ -67,6 +71,10 @@ async def _complete(services: Services, request: Request) -> object:
 
 async def _photo_by_id(services: Services, request: Request) -> object:
     return await services.show(PhotoName(photo_id=int(request.path_params["photo_id"])))
+
+
+async def _preview(services: Services, request: Request) -> object:
+    return await services.preview(int(request.path_params["photo_id"]))
 
 
 async def _photo_by_path(services: Services, request: Request) -> object:
@@ -154,6 +162,13 @@ ENDPOINTS: tuple[Endpoint, ...] = (
         _photo_by_id,
         protocol.PhotoAnswer,
         "Everything known of a photo, by id",
+    ),
+    Endpoint(
+        "GET",
+        "/v1/photos/{photo_id:int}/preview",
+        _preview,
+        bytes,
+        "The cached preview of a photo: a JPEG of 512 px at most",
     ),
     Endpoint(
         "GET",

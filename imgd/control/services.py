@@ -52,6 +52,9 @@ class Services(Protocol):
     async def show(self, photo: PhotoName) -> PhotoAnswer:
         """Raises PhotoUnknownError."""
 
+    async def preview(self, photo_id: int) -> bytes:
+        """The photo's cached preview, a JPEG. Raises PhotoUnknownError and PreviewMissingError."""
+
     async def failed(self, after: str, limit: int) -> FailedAnswer:
         """The page of failed jobs that follows the cursor `after` ("" for the first)."""
 

@@ -10,6 +10,7 @@ import time
 from typing import Protocol
 
 import imgd
+from imgd.analyzers.preview import preview_path
 from imgd.config import Settings
 from imgd.control.counts import CachedCounts, JobCount, LibraryCounts
 from imgd.control.memory import measure_processes
@@ -39,7 +40,7 @@ from imgd.control.protocol import (
 from imgd.control.queries import LibraryQueries
 from imgd.control.services import PhotoName
 from imgd.daemon.roster import AnalyzerState, Roster, Standing
-from imgd.errors import ImgdError, RequestError
+from imgd.errors import ImgdError, PreviewMissingError, RequestError
 from imgd.index.refresh import IndexRefresher
 from imgd.index.refresh import IndexStatus as Freshness
 from imgd.pipeline.process import ChildStarter
@@ -135,6 +136,9 @@ class DaemonServices:
 
     async def show(self, photo: PhotoName) -> PhotoAnswer:
         return await asyncio.to_thread(self._queries.show, photo)
+
+    async def preview(self, photo_id: int) -> bytes:
+        return await asyncio.to_thread(self._read_preview, photo_id)
 
     async def failed(self, after: str, limit: int) -> FailedAnswer:
         return await asyncio.to_thread(self._queries.failed, after, limit)
@@ -236,6 +240,14 @@ class DaemonServices:
         return f"{self._state()}: {progress.photos} photos, {progress.owed} findings owed"
 
     # ------------------------------------------------------------------
+
+    def _read_preview(self, photo_id: int) -> bytes:
+        try:
+            return preview_path(self._parts.settings.previews, photo_id).read_bytes()
+        except OSError as error:
+            self._queries.show(PhotoName(photo_id=photo_id))  # an unknown photo is told as such
+            detail = "" if isinstance(error, FileNotFoundError) else error.strerror or ""
+            raise PreviewMissingError(detail) from error
 
     async def _is_finished(self) -> bool:
         """Nothing owed by what can run, nothing unregistered, every index clean. An idle daemon's indexes are

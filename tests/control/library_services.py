@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import io
 import os
 import threading
 import time
@@ -12,6 +13,7 @@ from pathlib import Path
 
 from imgd.control.counts import CachedCounts
 from imgd.control.memory import measure_processes
+from imgd.control.paths import path_exact, path_text
 from imgd.control.protocol import (
     AnalyzerAnswer,
     AnalyzersAnswer,
@@ -37,7 +39,7 @@ from imgd.control.protocol import (
 from imgd.control.queries import LibraryQueries
 from imgd.control.server import ControlServer
 from imgd.control.services import PhotoName
-from imgd.errors import QueryError, RequestError
+from imgd.errors import PhotoUnknownError, PreviewMissingError, QueryError, RequestError
 from imgd.search.options import SearchOptions
 from imgd.store.database import Database
 from imgd.store.migrate import migrations
@@ -48,7 +50,11 @@ _LIBRARY = Path(__file__).with_name("library.sql")
 
 
 class LibraryServices:
-    """What daemon.py does for the routes, done with the library alone. `search` finds photo 1 by the word cat."""
+    """What daemon.py does for the routes, done with the library alone.
+
+    `search` finds photo 1 by the word cat, and photos 101 to 145 by the word many; cursors are their numbers, and
+    the even ones have a preview. `asked`: each search, as it came. `warmed` is set by a warming.
+    """
 
     def __init__(self, database: Database) -> None:
         self.database = database
@@ -59,6 +65,9 @@ class LibraryServices:
         self.rescans: list[str | None] = []
         self.confirmed: list[str] = []
         self.refreshes = 0
+        self.asked: list[tuple[str, SearchOptions]] = []
+        self.warmed = threading.Event()
+        self.known = ("camera:", "camera:sony", 'person:"Anna K"', "cat")
 
     async def status(self) -> StatusAnswer:
         counts = await self.counts.read()
@@ -85,14 +94,29 @@ class LibraryServices:
             )
         if query == "crash":
             raise ValueError("an error nobody thought of")
-        hits = (Hit(1, "/photos/2023/may/cat.jpg", 0.87, "tag cat 0.90"),) if "cat" in query.split() else ()
-        return SearchAnswer(query, hits[: options.limit])
+        self.asked.append((query, options))
+        if "many" in query.split():
+            return _page_of_many(query, options)
+        reasons = ("cat: tag cat 0.90, rank 1",) if options.explain else ()
+        hit = Hit(1, "/photos/2023/may/cat.jpg", 0.87, "tag cat 0.90", reasons=reasons)
+        hits = (hit,) if "cat" in query.split() else ()
+        return SearchAnswer(query, hits[: options.limit], 4.2, found=len(hits))
 
     async def warm_search(self) -> CountAnswer:
+        self.warmed.set()
         return CountAnswer(1)
 
     async def complete(self, query: str, limit: int) -> CompleteAnswer:
-        return CompleteAnswer(tuple(each for each in ("camera:", "cat") if each.startswith(query))[:limit])
+        head, _, half = query.rpartition(" ")
+        head += " " if head else ""
+        return CompleteAnswer(tuple(head + each for each in self.known if each.startswith(half))[:limit])
+
+    async def preview(self, photo_id: int) -> bytes:
+        if not 101 <= photo_id <= 145:
+            raise PhotoUnknownError(f"no photo has the id {photo_id}")
+        if photo_id % 2:
+            raise PreviewMissingError
+        return preview_jpeg(photo_id)
 
     async def show(self, photo: PhotoName) -> PhotoAnswer:
         return await asyncio.to_thread(self.queries.show, photo)
@@ -156,6 +180,33 @@ class LibraryServices:
     async def refresh_models(self) -> CountAnswer:
         self.refreshes += 1
         return CountAnswer(1)
+
+
+def preview_jpeg(photo_id: int) -> bytes:
+    """A picture of one colour, which its id decides: upright, square or lying."""
+    from PIL import Image
+
+    size = ((300, 512), (512, 512), (512, 300))[photo_id % 3]
+    buffer = io.BytesIO()
+    Image.new("RGB", size, (photo_id, 255 - photo_id, 128)).save(buffer, "JPEG", quality=95)
+    return buffer.getvalue()
+
+
+def _page_of_many(query: str, options: SearchOptions) -> SearchAnswer:
+    first = int(options.after or 101)
+    last = min(first + (options.limit or 20), 146)
+    names = {103: ODD_NAME}
+    hits = []
+    for photo_id in range(first, last):
+        path = b"/photos/many/" + names.get(photo_id, b"IMG_%d.jpg" % photo_id)
+        score = round(1 - (photo_id - 101) / 50, 2)
+        reasons = ("many: tag many 0.9, rank 1", "looks like: 0.93") if options.explain else ()
+        hits.append(Hit(photo_id, path_text(path), score, "tag many", path_exact(path), reasons))
+    after = str(last) if last < 146 else ""
+    notes = ("the words of 3 changed photos are not in the index yet",)
+    return SearchAnswer(
+        query, tuple(hits), 12.3, notes, found=1234, found_exact=options.sort != "path", after=after
+    )
 
 
 def make_library(directory: Path) -> Database:

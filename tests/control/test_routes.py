@@ -12,7 +12,8 @@ import pytest
 
 from imgd.control.client import ControlClient
 from imgd.control.protocol import RetryRequest
-from imgd.errors import DaemonUnreachableError, PhotoUnknownError, QueryError, RequestError
+from imgd.errors import DaemonUnreachableError, PhotoUnknownError, PreviewMissingError, QueryError, RequestError
+from imgd.search.options import SearchOptions
 
 
 def ask(path: object, method: str, url: str, body: bytes | None = None) -> tuple[int, bytes]:
@@ -46,6 +47,44 @@ def test_search_answers_typed_hits(client):
 
 def test_search_sends_any_text_through(client):
     assert client.search("cät & cat = 100% #1 \udcff", 10).query == "cät & cat = 100% #1 ?"
+
+
+def test_a_search_sends_only_what_was_asked_for(client, running):
+    client.search("cat")
+    client.search("cat", 3, sort="date", min_score=0.25, after="x y", cwd=b"/caf\xe9 a", explain=True)
+    assert running.services.asked == [
+        ("cat", SearchOptions()),
+        ("cat", SearchOptions(3, "date", 0.25, "x y", b"/caf\xe9 a", explain=True)),
+    ]
+
+
+def test_a_preview_is_the_bytes_of_a_jpeg(client, running, library_services):
+    assert client.preview(102) == library_services.preview_jpeg(102)
+    connection = http.client.HTTPConnection("localhost")
+    with socket.socket(socket.AF_UNIX) as connection.sock:
+        connection.sock.connect(str(running.server.path))
+        connection.request("GET", "/v1/photos/102/preview")
+        assert connection.getresponse().headers["content-type"] == "image/jpeg"
+
+
+def test_a_preview_that_is_not_there_says_what_makes_it(client):
+    with pytest.raises(PreviewMissingError) as caught:
+        client.preview(103)
+    assert "`preview`" in caught.value.advice
+    with pytest.raises(PhotoUnknownError, match="no photo has the id 7"):
+        client.preview(7)
+    assert client.preview(102).startswith(b"\xff\xd8")
+
+
+def test_a_warming_is_begun_without_waiting_for_it(client, running, tmp_path):
+    client.warm_search()
+    assert running.services.warmed.wait(10)
+    ControlClient(tmp_path / "nobody.sock").warm_search()
+
+
+def test_a_half_typed_query_is_completed(client):
+    assert client.complete("dog cam") == ("dog camera:", "dog camera:sony")
+    assert client.complete("\udcff") == ()
 
 
 def test_a_query_error_keeps_its_class_detail_and_hint(client):
@@ -166,6 +205,7 @@ def test_an_unforeseen_error_is_a_plain_answer_and_the_daemon_goes_on(client, ca
         ("GET", "/v1/failed?after=x", None, 400, "is no cursor"),
         ("GET", "/v1/failed?after=1:99999999999999999999", None, 400, "is no cursor"),
         ("GET", "/v1/photos/99999999999999999999", None, 404, "no photo has the id 99999999999999999999"),
+        ("GET", "/v1/photos/103/preview", None, 404, "no preview"),
         ("POST", "/v1/retry", b'{"photo_ids": "all"}', 400, "RetryRequest"),
         ("POST", "/v1/retry", b"{not json", 400, "RetryRequest"),
         ("POST", "/v1/retry", b" " * (2 << 20), 400, "longer than"),
