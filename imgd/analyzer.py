@@ -92,13 +92,23 @@ class Analyzer(abc.ABC, Generic[SettingsT]):
 
 
 class QueryEncoder(abc.ABC, Generic[SettingsT]):
-    """Turns a query into a vector of a space; runs in the encoder process, never in the main one."""
+    """Turns a query into a vector of a space; runs in the encoder processes, never in the main one.
+
+    Texts and photos are encoded by two instances, in two processes, so that a search for words never waits for
+    models that look at photos. What only one of the two needs is best loaded at its first call.
+    """
 
     name: ClassVar[str]
     space: ClassVar[str]
     """The space of the vectors it makes: one that an analyzer fills."""
     dimensions: ClassVar[int]
     requires: ClassVar[tuple[str, ...]] = ()
+    """Names of catalogue models; until all are in the model store, the encoder serves no search."""
+    edge: ClassVar[int] = 0
+    """The longest edge in pixels of the photos that it encodes, as in `Needs` of the space's analyzer; 0: it
+    encodes texts only."""
+    photo_requires: ClassVar[tuple[str, ...]] = ()
+    """Further models, which only `encode_photos` needs: without them the encoder still serves words."""
     background_texts: ClassVar[Sequence[str]] = ()
     """Everyday things a photo could show. Their similarities to a library are the background against which
     the space's cut-off is calibrated, so that a query that nothing matches returns nothing."""
@@ -115,6 +125,14 @@ class QueryEncoder(abc.ABC, Generic[SettingsT]):
     @abc.abstractmethod
     def encode_texts(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
         """(len(texts), dimensions), float32, each row L2-normalised."""
+
+    def encode_photos(self, photos: Sequence[PhotoInput]) -> npt.NDArray[np.float32]:
+        """(len(photos), dimensions), float32, each row L2-normalised: the vectors that the space's analyzer gives
+        these photos. Zeros for a photo in which there is nothing to compare by.
+
+        To override where `edge` is not 0. Photos come without findings, sidecars and their file.
+        """
+        raise NotImplementedError
 
     def close(self) -> None:
         """Free what `load` took."""

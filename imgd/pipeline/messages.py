@@ -145,16 +145,30 @@ class LaneEnd(Struct, frozen=True, array_like=True, tag=True):
     reason: str
 
 
+class PhotoToEncode(Struct, frozen=True, array_like=True):
+    """A photo for a query encoder. `pixels`: (pixel_height, pixel_width, 3) uint8; `width`, `height`: of the full
+    upright photo."""
+
+    path: bytes
+    format: str
+    width: int
+    height: int
+    pixel_height: int
+    pixel_width: int
+    pixels: bytes
+
+
 class EncodeRequest(Struct, frozen=True, array_like=True):
-    """Texts for the query encoder of `space`."""
+    """Texts, or a photo, for the query encoder of `space`."""
 
     number: int
     space: str
     texts: list[str]
+    photo: PhotoToEncode | None = None
 
 
 class EncodeAnswer(Struct, frozen=True, array_like=True):
-    """Float32 rows, one a text, in native byte order; or why there are none."""
+    """Float32 rows, one a text or photo, in native byte order; or why there are none."""
 
     number: int
     vectors: bytes = b""

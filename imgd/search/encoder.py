@@ -1,28 +1,31 @@
-"""The main process's side of the encoder process: query texts in, vectors out."""
+"""The main process's side of the query encoders: texts and photos in, vectors out."""
 
 from __future__ import annotations
 
 import asyncio
-import itertools
+import time
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
 
-from imgd.errors import ModelMissingError, SearchError
-from imgd.pipeline.channel import AsyncChannel, ChannelClosedError, UnreadableMessageError
-from imgd.pipeline.messages import AnalyzerSpec, EncodeAnswer, EncodeRequest, EncoderSetup
-from imgd.pipeline.process import Child, ChildStarter
+from imgd.errors import ModelMissingError
+from imgd.pipeline.messages import AnalyzerSpec, PhotoToEncode
+from imgd.pipeline.process import ChildStarter
 from imgd.plugins import EncoderClass
+from imgd.search.encoder_child import EncoderChild
 
-_TIMEOUT_S = 60.0
-_IDLE_STOP_S = 900.0
-
-EncoderChannel = AsyncChannel[EncodeRequest, EncodeAnswer]
+_SMALLEST_BATCH, _LARGEST_BATCH = 4, 32
+_BATCH_S = 0.1
+"""How long a batch of texts in the background may take: a query that comes meanwhile waits for one at most."""
 
 
 class EncoderProcess:
-    """All query encoders, in one child that starts with the first request and ends when idle."""
+    """All query encoders, in two children: one for texts, and one for photos.
+
+    The models that look at photos are large, slow to load, and wanted seldom. In a child of their own they never
+    make a query's words wait, and a photo at which they crash costs nothing but its own search.
+    """
 
     def __init__(
         self,
@@ -31,32 +34,47 @@ class EncoderProcess:
         device: str = "cpu",
     ) -> None:
         """`encoders` by the space they serve."""
-        self._starter = starter
         self._encoders = encoders
         self._specs: Mapping[str, AnalyzerSpec] = {}
-        self._served: Mapping[str, AnalyzerSpec] = {}
         self._missing: Mapping[str, str] = {}
-        self._device = device
-        self._numbers = itertools.count()
-        self._waiting: dict[int, asyncio.Future[EncodeAnswer]] = {}
-        self._channel: EncoderChannel | None = None
-        self._starting = asyncio.Lock()
-        self._life: asyncio.Task[None] | None = None
+        self._missing_for_photos: Mapping[str, str] = {}
+        self._texts = EncoderChild(starter, "imgd-encoder", device)
+        self._photos = EncoderChild(starter, "imgd-likeness", device)
+        self._background = asyncio.Lock()
+        self._batch = _SMALLEST_BATCH
 
-    def offer(self, specs: Mapping[str, AnalyzerSpec], missing: Mapping[str, str]) -> None:
-        """Serve from now on the spaces of `specs`; `missing` says what to do about the others' models."""
+    def offer(
+        self,
+        specs: Mapping[str, AnalyzerSpec],
+        missing: Mapping[str, str],
+        missing_for_photos: Mapping[str, str] | None = None,
+    ) -> None:
+        """Serve from now on the spaces of `specs`; `missing` says what to do about the others' models, and
+        `missing_for_photos` about those that an encoder needs for photos only."""
         self._specs = specs
         self._missing = missing
+        self._missing_for_photos = missing_for_photos or {}
+        self._texts.serve(specs)
+        self._photos.serve(specs)
 
     def spaces(self) -> Sequence[str]:
         """Spaces that an installed encoder serves, its model there or not."""
         return tuple(self._encoders)
 
+    def photo_edges(self) -> Mapping[str, int]:
+        """Spaces into which an installed encoder can bring photos, its models there or not, with the longest edge
+        in pixels that it wants of them."""
+        return {space: encoder.edge for space, encoder in self._encoders.items() if encoder.edge}
+
     def background(self, space: str) -> Sequence[str]:
         return self._encoders[space].background_texts
 
-    async def encode(self, space: str, texts: Sequence[str]) -> npt.NDArray[np.float32]:
+    async def encode(
+        self, space: str, texts: Sequence[str], *, background: bool = False
+    ) -> npt.NDArray[np.float32]:
         """(len(texts), d) float32, rows L2-normalised.
+
+        With `background` they are encoded in small batches, between which the texts of searches go first.
 
         Raises:
             ModelMissingError: the space's model is not in the model store.
@@ -64,56 +82,41 @@ class EncoderProcess:
         """
         if space not in self._specs:
             raise ModelMissingError(f"the query encoder of {space}", hint=self._missing.get(space))
-        channel = await self._ready_channel()
-        number = next(self._numbers)
-        answered: asyncio.Future[EncodeAnswer] = asyncio.get_running_loop().create_future()
-        self._waiting[number] = answered
-        channel.send(EncodeRequest(number, space, list(texts)))
-        try:
-            async with asyncio.timeout(_TIMEOUT_S):
-                answer = await answered
-        except TimeoutError:
-            await self.stop()
-            raise SearchError(f"the encoder of {space} took longer than {_TIMEOUT_S:g} s") from None
-        finally:
-            self._waiting.pop(number, None)
-        if answer.error:
-            raise SearchError(f"the encoder of {space} failed: {answer.error}")
-        return np.frombuffer(answer.vectors, np.float32).reshape(len(texts), -1)
+        if not texts:
+            return np.empty((0, self._encoders[space].dimensions), np.float32)
+        if not background:
+            return await self._texts.ask(space, texts)
+        rows = []
+        done = 0
+        while done < len(texts):
+            async with self._background:  # never two batches at once, of whatever request
+                batch = texts[done : done + self._batch]
+                began = time.monotonic()
+                rows.append(await self._texts.ask(space, batch))
+                self._adapt(len(batch), time.monotonic() - began)
+            done += len(batch)
+        return np.concatenate(rows)
+
+    async def encode_photo(self, space: str, photo: PhotoToEncode) -> npt.NDArray[np.float32]:
+        """(d,) float32, L2-normalised; zeros where the encoder finds nothing in it to compare by.
+
+        Raises:
+            ModelMissingError: a model that the encoder needs for photos is not in the model store.
+            SearchError: the encoder failed, crashed, or took too long.
+        """
+        advice = self._missing.get(space) or self._missing_for_photos.get(space)
+        if advice is not None or space not in self._specs:
+            raise ModelMissingError(f"the query encoder of {space}", hint=advice)
+        row: npt.NDArray[np.float32] = (await self._photos.ask(space, photo=photo))[0]
+        return row
 
     async def stop(self) -> None:
-        """End the child; the next request starts another."""
-        if self._life is not None:
-            self._life.cancel()
-            await asyncio.gather(self._life, return_exceptions=True)
+        """End the children; the next request starts another."""
+        await asyncio.gather(self._texts.stop(), self._photos.stop())
 
-    async def _ready_channel(self) -> EncoderChannel:
-        async with self._starting:
-            if self._channel is not None and self._served != self._specs:
-                await self.stop()  # it would not know a model that was fetched since it started
-            if self._channel is None:
-                self._served = dict(self._specs)
-                setup = EncoderSetup(tuple(self._served.values()), self._device)
-                child = await self._starter.start("imgd.pipeline.encoder:run", "imgd-encoder", setup)
-                self._channel = await AsyncChannel.open(child.connection, EncodeAnswer)
-                self._life = asyncio.create_task(self._live(child, self._channel), name="encoder")
-            return self._channel
-
-    async def _live(self, child: Child, channel: EncoderChannel) -> None:
-        """Hand out answers until the child ends, is stopped, or has had nothing to do for long."""
-        try:
-            while True:
-                async with asyncio.timeout(_IDLE_STOP_S):  # longer than any request may take
-                    answer = await channel.receive()
-                waiting = self._waiting.get(answer.number)
-                if waiting is not None and not waiting.done():
-                    waiting.set_result(answer)
-        except (ChannelClosedError, UnreadableMessageError, TimeoutError):
-            pass
-        finally:
-            self._channel = None
-            channel.close()
-            child.kill()
-            for waiting in self._waiting.values():
-                if not waiting.done():
-                    waiting.set_exception(SearchError("the encoder process ended"))
+    def _adapt(self, count: int, took_s: float) -> None:
+        """Make the next batch as large as its time allows."""
+        if took_s > _BATCH_S:
+            self._batch = max(_SMALLEST_BATCH, self._batch // 2)
+        elif count == self._batch and 2 * took_s <= _BATCH_S:
+            self._batch = min(_LARGEST_BATCH, 2 * self._batch)

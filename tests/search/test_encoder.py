@@ -16,7 +16,7 @@ import pytest
 from imgd.errors import ModelMissingError, SearchError
 from imgd.pipeline.messages import AnalyzerSpec
 from imgd.pipeline.process import ChildStarter
-from imgd.search import encoder
+from imgd.search import encoder_child
 from imgd.search.encoder import EncoderProcess
 
 _TOYS = Path(__file__).parent / "toys"
@@ -110,17 +110,73 @@ def test_an_encoder_that_cannot_be_loaded_says_why_and_others_serve() -> None:
     asyncio.run(work())
 
 
-def test_a_crash_fails_what_waited_and_the_next_search_has_a_new_process() -> None:
+def test_a_crash_fails_the_query_that_is_to_blame_and_those_behind_it_are_asked_again() -> None:
     async def work() -> None:
         async with encoders("Letters", "Process") as (process, _):
             before = await lives_in(process)
+            crashes = str(SearchError("the encoder process ended"))
+            texts = ("crash", "a", "crash", "crash", "b")
             answers = await asyncio.gather(
-                process.encode("letters:3", ["crash"]),
-                process.encode("letters:3", ["a"]),
-                return_exceptions=True,
+                *(process.encode("letters:3", [text]) for text in texts), return_exceptions=True
             )
-            assert [str(answer) for answer in answers] == [str(SearchError("the encoder process ended"))] * 2
+            failed = [str(each) if isinstance(each, Exception) else "" for each in answers]
+            assert failed == [crashes, "", crashes, crashes, ""]
+            np.testing.assert_allclose([answers[1][0], answers[4][0]], [[1, 0, 0], [0, 1, 0]], atol=1e-2)  # type: ignore[index]
             assert await lives_in(process) != before
+
+    asyncio.run(work())
+
+
+def test_what_waits_behind_a_query_that_takes_too_long_is_asked_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def work() -> None:
+        async with encoders("Letters") as (process, _):
+            await process.encode("letters:3", ["a"])
+            monkeypatch.setattr(encoder_child, "_TIMEOUT_S", 0.2)
+            hanging = asyncio.create_task(process.encode("letters:3", ["hang"]))
+            await asyncio.sleep(0)  # it is sent first
+            monkeypatch.setattr(encoder_child, "_TIMEOUT_S", 20.0)
+            rows = await process.encode("letters:3", ["a"])
+            assert rows.shape == (1, 3)
+            with pytest.raises(SearchError, match=r"longer than"):
+                await hanging
+
+    asyncio.run(work())
+
+
+def test_one_who_gave_up_waiting_is_still_to_blame_for_a_crash() -> None:
+    async def work() -> None:
+        async with encoders("Letters") as (process, _):
+            await process.encode("letters:3", ["a"])
+            impatient = asyncio.create_task(process.encode("letters:3", ["crash"]))
+            await asyncio.sleep(0)  # it is sent
+            impatient.cancel()
+            assert (await process.encode("letters:3", ["a"])).shape == (1, 3)
+            assert impatient.cancelled()
+
+    asyncio.run(work())
+
+
+def test_queries_go_first_between_the_batches_of_a_background_request() -> None:
+    async def work() -> None:
+        async with encoders("Letters") as (process, _):
+            answered: list[str] = []
+
+            async def ask(name: str, texts: list[str], *, background: bool = False) -> None:
+                rows = await process.encode("letters:3", texts, background=background)
+                answered.append(name)
+                np.testing.assert_allclose(rows[-1], rows[0], atol=1e-3)
+                assert rows.shape == (len(texts), 3)
+
+            long = asyncio.create_task(ask("vocabulary", ["a"] * 500, background=True))
+            await process.encode("letters:3", ["a"])
+            other = asyncio.create_task(ask("another vocabulary", ["b"] * 500, background=True))
+            await asyncio.gather(*(ask("query", ["abc"]) for _ in range(5)))
+            await asyncio.gather(long, other)
+            assert answered[:5] == ["query"] * 5
+            for background in (False, True):
+                assert (await process.encode("letters:3", [], background=background)).shape == (0, 3)
+
+    asyncio.run(work())
 
     asyncio.run(work())
 
@@ -141,10 +197,10 @@ def test_one_that_takes_too_long_is_ended(monkeypatch: pytest.MonkeyPatch) -> No
     async def work() -> None:
         async with encoders("Letters", "Process") as (process, _):
             before = await lives_in(process)
-            monkeypatch.setattr(encoder, "_TIMEOUT_S", 0.2)
+            monkeypatch.setattr(encoder_child, "_TIMEOUT_S", 0.2)
             with pytest.raises(SearchError, match=r"longer than 0\.2 s"):
                 await process.encode("letters:3", ["hang"])
-            monkeypatch.setattr(encoder, "_TIMEOUT_S", 20.0)
+            monkeypatch.setattr(encoder_child, "_TIMEOUT_S", 20.0)
             assert await lives_in(process) != before
 
     asyncio.run(work())
@@ -176,7 +232,7 @@ def test_a_model_that_came_later_serves_the_next_search() -> None:
 
 
 def test_an_idle_process_ends_and_the_next_search_starts_another(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(encoder, "_IDLE_STOP_S", 0.3)
+    monkeypatch.setattr(encoder_child, "_IDLE_STOP_S", 0.3)
 
     async def work() -> None:
         async with encoders("Process") as (process, starter):
