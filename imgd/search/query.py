@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeAlias
 
 
@@ -31,13 +31,15 @@ class Phrase:
 @dataclass(frozen=True, slots=True)
 class Filter:
     """`key:value` as it was typed: `comparison` is one of `` (equal), `<`, `<=`, `>`, `>=`; a range `a..b` stands
-    in `value`. `quoted`: the value stood in quotes."""
+    in `value`. `quoted`: the value stood in quotes. `key` is the one of `keys.KEYS` that is meant, else a fact's.
+    `value_column` is where the value stands, for those who find that it makes no sense."""
 
     key: str
     value: str
     column: int = 1
     comparison: str = ""
     quoted: bool = False
+    value_column: int = field(default=1, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
