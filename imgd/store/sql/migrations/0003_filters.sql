@@ -7,6 +7,7 @@ CREATE INDEX metadata_by_rating ON metadata (rating) WHERE rating IS NOT NULL;
 CREATE INDEX metadata_by_make ON metadata (camera_make COLLATE NOCASE) WHERE camera_make IS NOT NULL;
 CREATE INDEX metadata_by_region ON metadata (region COLLATE NOCASE) WHERE region IS NOT NULL;
 CREATE INDEX metadata_by_country ON metadata (country COLLATE NOCASE) WHERE country IS NOT NULL;
+CREATE INDEX metadata_by_country_code ON metadata (country_code COLLATE NOCASE) WHERE country_code IS NOT NULL;
 CREATE INDEX photos_by_size ON photos (size);
 CREATE INDEX photos_by_content ON photos (content_hash) WHERE content_hash IS NOT NULL;
 CREATE INDEX photos_damaged ON photos (id) WHERE damage <> '';
