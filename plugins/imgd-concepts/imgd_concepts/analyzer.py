@@ -6,15 +6,13 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from imgd import Analyzer, Device, Failure, Finding, Needs, PhotoInput, Region, Tag, Vector
+from imgd import Analyzer, Device, Failure, Finding, Needs, PhotoInput, Tag, Vector
 from imgd_concepts.models import CLASSIFIER, DETECTOR, TEXT_ENCODER
 from imgd_concepts.settings import ConceptSettings
-from imgd_concepts.space import SPACE, TOP_LABELS, concept_sentence, concept_vector
+from imgd_concepts.space import EDGE_PX, SPACE
 
 if TYPE_CHECKING:
-    import numpy as np
-    import numpy.typing as npt
-
+    from imgd_concepts.recognition import Recognised
     from imgd_concepts.sight import Looking
 
 
@@ -27,7 +25,7 @@ class ConceptAnalyzer(Analyzer[ConceptSettings]):
 
     name = "concepts"
     version = "1"
-    needs = Needs(edge=320)
+    needs = Needs(edge=EDGE_PX)
     device = Device.MODEL
     batch_size = 16
     memory_mb = 400
@@ -36,60 +34,40 @@ class ConceptAnalyzer(Analyzer[ConceptSettings]):
     code_settings = frozenset({"threads"})
 
     def load(self, device: str) -> None:
-        """Load the models, and encode the names of all labels; the models are small and run on the CPU."""
+        """Load the models; they are small and run on the CPU."""
         del device
-        from imgd_concepts import classifier, detector
         from imgd_concepts.minilm import SentenceEncoder
-        from imgd_concepts.sight import Sight
+        from imgd_concepts.recognition import Recognition
 
-        self._labels = classifier.read_labels(self.model_dirs[CLASSIFIER.name])
-        self._objects = detector.read_labels(self.model_dirs[DETECTOR.name])
-        self._object_row = {label: row for row, label in enumerate(self._objects)}
         encoder = SentenceEncoder(self.model_dirs[TEXT_ENCODER.name], self.settings.thread_count)
-        self._label_vectors = encoder.encode([concept_sentence(label) for label in self._labels])
-        self._object_vectors = encoder.encode([concept_sentence(label) for label in self._objects])
-        self._sight = Sight(
-            self.model_dirs[CLASSIFIER.name],
-            self.model_dirs[DETECTOR.name],
-            self._objects,
-            self.settings.object_threshold,
-            self.settings.thread_count,
-        )
+        self._recognition = Recognition(self.settings, self.model_dirs, encoder.encode)
 
     def begin(self, photos: Sequence[PhotoInput]) -> list[Looking]:
-        return self._sight.begin([photo.image for photo in photos])
+        return self._recognition.begin([photo.image for photo in photos])
 
     def finish(self, begun: list[Looking]) -> Sequence[Finding | Failure]:
-        seen = self._sight.finish(begun)
-        return [one if isinstance(one, Failure) else self._finding(*one) for one in seen]
+        seen = self._recognition.finish(begun)
+        return [one if isinstance(one, Failure) else self._finding(one) for one in seen]
 
     def analyze(self, photos: Sequence[PhotoInput]) -> Sequence[Finding | Failure]:
         return self.finish(self.begin(photos))
 
     def close(self) -> None:
-        self._sight.close()
+        self._recognition.close()
 
-    def _finding(self, probabilities: npt.NDArray[np.float32], objects: list[Region]) -> Finding:
-        best: dict[str, float] = {}
-        for region in objects:
-            best[region.label] = max(region.score, best.get(region.label, 0.0))
-        rows = {self._object_row[label]: score for label, score in best.items()}
-        vector = concept_vector(
-            probabilities, rows, self._label_vectors, self._object_vectors, self.settings.object_weight
-        )
+    def _finding(self, seen: Recognised) -> Finding:
+        counts = Counter(region.label for region in seen.objects)
         return Finding(
-            facts={"objects": dict(Counter(region.label for region in objects))} if objects else {},
-            tags=self._tags(probabilities, best),
-            regions=objects,
-            vectors=[] if vector is None else [Vector(SPACE, vector)],
+            facts={"objects": dict(counts)} if counts else {},
+            tags=self._tags(seen),
+            regions=seen.objects,
+            vectors=[] if seen.vector is None else [Vector(SPACE, seen.vector)],
         )
 
-    def _tags(self, probabilities: npt.NDArray[np.float32], objects: dict[str, float]) -> list[Tag]:
+    def _tags(self, seen: Recognised) -> list[Tag]:
         """Labels and objects above their thresholds, each name once, best first."""
-        scores = dict(objects)
-        for row in (-probabilities).argsort(kind="stable")[:TOP_LABELS]:
-            probability = float(probabilities[row])
+        scores = dict(seen.best_objects)
+        for label, probability in seen.labels:
             if probability >= max(self.settings.label_threshold, 1e-6):
-                label = self._labels[row]
                 scores[label] = max(probability, scores.get(label, 0.0))
         return [Tag(label, score) for label, score in sorted(scores.items(), key=lambda item: (-item[1], item[0]))]

@@ -8,7 +8,6 @@ paper does not have. Constants were chosen on 211 photos with captions and objec
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
@@ -18,6 +17,8 @@ if TYPE_CHECKING:
 SPACE: Final = "concepts:minilm-l6-v2"
 DIMENSIONS: Final = 384
 TOP_LABELS: Final = 8
+EDGE_PX: Final = 320
+"""The longest edge at which photos are looked at."""
 
 _LEAD = re.compile(r"\A(?:(?:an?|the)\s+)?(?:photo|photograph|picture|image)s?\s+(?:of|showing)\s+", re.IGNORECASE)
 _ARTICLE = re.compile(r"\A(?:an?|the)\s+", re.IGNORECASE)
@@ -30,22 +31,17 @@ def concept_sentence(text: str) -> str:
 
 
 def concept_vector(
-    probabilities: npt.NDArray[np.float32],
-    objects: Mapping[int, float],
+    label_weights: npt.NDArray[np.float32],
     label_vectors: npt.NDArray[np.float32],
+    object_weights: npt.NDArray[np.float32],
     object_vectors: npt.NDArray[np.float32],
-    object_weight: float,
 ) -> npt.NDArray[np.float32] | None:
     """The photo's vector, L2-normalised; None where nothing at all was recognised.
 
-    `probabilities` (n,) of the labels whose vectors are `label_vectors` (n, d); `objects`: row of
-    `object_vectors` -> best score.
+    Weights (n,) of labels and of kinds of objects, and the vectors (n, d) of their names.
     """
     import numpy as np
 
-    best = np.argsort(-probabilities, kind="stable")[:TOP_LABELS]
-    total = probabilities[best] @ label_vectors[best]
-    for row in sorted(objects):
-        total = total + np.float32(object_weight * objects[row]) * object_vectors[row]
+    total = label_weights @ label_vectors + object_weights @ object_vectors
     length = float(np.linalg.norm(total))
     return (total / np.float32(length)).astype(np.float32) if length > 0 else None

@@ -1,9 +1,12 @@
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 from imgd_concepts.analyzer import ConceptAnalyzer
 from imgd_concepts.query import ConceptQueryEncoder
+from imgd_concepts.settings import ConceptSettings
 from imgd_concepts.space import concept_sentence
 
 from imgd import Finding, PhotoInput
@@ -69,3 +72,40 @@ def test_background_texts_are_many_short_and_distinct() -> None:
     assert 300 <= len(texts) <= 1000
     assert len(set(texts)) == len(texts)
     assert all(0 < len(text) <= 40 for text in texts)
+
+
+def test_a_photo_has_the_vector_that_the_analyzer_gives_it(
+    analyzer: ConceptAnalyzer, encoder: ConceptQueryEncoder, sample: Callable[[str], PhotoInput]
+) -> None:
+    photos = [sample(each) for each in NAMES]
+    rows = encoder.encode_photos(photos)
+    assert (rows.dtype, rows.shape) == (np.float32, (len(NAMES), encoder.dimensions))
+    for row, finding in zip(rows, analyzer.analyze(photos), strict=True):
+        assert isinstance(finding, Finding)
+        np.testing.assert_array_equal(row, finding.vectors[0].values)
+    np.testing.assert_array_equal(encoder.encode_photos(photos[:1])[0], rows[0])
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 320), (2, 3), (320, 320)])
+def test_a_photo_of_nothing_gives_a_vector_of_length_one_or_zeros(
+    encoder: ConceptQueryEncoder,
+    photo: Callable[[npt.NDArray[np.uint8]], PhotoInput],
+    shape: tuple[int, int],
+) -> None:
+    for pixels in (
+        np.zeros((*shape, 3), np.uint8),
+        np.random.default_rng(1).integers(0, 256, (*shape, 3), np.uint8),
+    ):
+        length = float(np.linalg.norm(encoder.encode_photos([photo(pixels)])[0]))
+        assert length == pytest.approx(1, abs=1e-5) or length == 0
+
+
+def test_words_need_no_model_that_looks_at_photos(model_dirs: Mapping[str, Path]) -> None:
+    alone = ConceptQueryEncoder(
+        ConceptSettings(), {name: model_dirs[name] for name in ConceptQueryEncoder.requires}
+    )
+    alone.load("cpu")
+    assert alone.encode_texts(["dog"]).shape == (1, alone.dimensions)
+    alone.close()
+    assert {*ConceptQueryEncoder.requires, *ConceptQueryEncoder.photo_requires} == set(ConceptAnalyzer.requires)
+    assert ConceptQueryEncoder.edge == ConceptAnalyzer.needs.edge
