@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import importlib
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from imgd.analyzer import Analyzer
+from imgd.analyzer import Analyzer, ImageFormat
 from imgd.domain import Failure, Finding, PhotoInput
 from imgd.errors import DiskFullError, ImgdError
 from imgd.pipeline.checked import check_finding, clean_text
 from imgd.pipeline.messages import AnalyzerOutcome, AnalyzerSpec
+
+log = logging.getLogger(__name__)
 
 _OUT_OF_MEMORY = (
     "out of memory",  # CUDA, ONNX Runtime, CuPy
@@ -58,6 +61,21 @@ def load_hosted(
             loaded[spec.name] = instance
     doing("")
     return loaded, faults
+
+
+def load_formats(names: Sequence[tuple[str, str]]) -> list[type[ImageFormat]]:
+    """The image formats that plugins bring, by (module, qualname); one that cannot be imported is left out."""
+    found = []
+    for module, qualname in names:
+        try:
+            format_class: Any = importlib.import_module(module)
+            for part in qualname.split("."):
+                format_class = getattr(format_class, part)
+        except Exception as error:  # noqa: BLE001 - a plugin may raise anything: the other formats still serve
+            log.error("image format %s.%s is left out: %s", module, qualname, describe_error(error))
+        else:
+            found.append(format_class)
+    return found
 
 
 class DeviceFaultError(Exception):

@@ -158,6 +158,28 @@ class PhotoToEncode(Struct, frozen=True, array_like=True):
     pixels: bytes
 
 
+class FilePixels(Struct, frozen=True, array_like=True):
+    """The pixels of a file at one size: (height, width, 3) uint8, longest edge min(edge, original)."""
+
+    edge: int
+    height: int
+    width: int
+    pixels: bytes
+
+
+class FileAnswer(Struct, frozen=True, array_like=True):
+    """A file as it was decoded, once for each edge that was asked for; or `reason`, why there is no picture.
+    `width`, `height`: of the full upright photo. Size and time are those of the file that was opened."""
+
+    size_bytes: int = 0
+    mtime_ns: int = 0
+    format: str = ""
+    width: int = 0
+    height: int = 0
+    levels: list[FilePixels] = []
+    reason: str = ""
+
+
 class EncodeRequest(Struct, frozen=True, array_like=True):
     """Texts, or a photo, for the query encoder of `space`."""
 
@@ -199,6 +221,16 @@ class LaneSetup:
     arena_bytes: int
     nice: int
     memory_mb: int = 0  # of its device, what it may take; 0: a share of what is free
+
+
+@dataclass(frozen=True, slots=True)
+class FileSetup:
+    """The one file of a child that decodes it."""
+
+    path: bytes
+    edges: tuple[int, ...]
+    formats: tuple[tuple[str, str], ...]  # as a worker's
+    decode: Any  # config.DecodeSettings
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import importlib
-import logging
 import os
 import socket
 from collections.abc import Mapping
@@ -33,7 +31,7 @@ from imgd.pipeline.ahead import OpenedTask, TasksAhead
 from imgd.pipeline.arena import ArenaView
 from imgd.pipeline.channel import Channel, ChannelClosedError, MessageTooLargeError
 from imgd.pipeline.checked import plain_finding
-from imgd.pipeline.hosted import analyze, describe_error, load_hosted
+from imgd.pipeline.hosted import analyze, load_formats, load_hosted
 from imgd.pipeline.messages import (
     DECODING,
     WAITING,
@@ -46,8 +44,6 @@ from imgd.pipeline.messages import (
     StandIn,
     WorkerSetup,
 )
-
-log = logging.getLogger(__name__)
 
 _MAX_SIDECAR_BYTES = 16 << 20
 
@@ -63,7 +59,7 @@ def run(connection: socket.socket, fds: list[int], setup: WorkerSetup) -> None:
     confine(limits)
     analyzers, faults = load_hosted(setup.analyzers, "cpu", arena.write_line)
     turns = Turns(arena.fd, setup.share_bytes, lambda waits: arena.write_line(WAITING if waits else DECODING))
-    worker = Worker(arena, analyzers, FormatRegistry(_formats(setup), turns), limits)
+    worker = Worker(arena, analyzers, FormatRegistry(load_formats(setup.formats), turns), limits)
     try:
         channel.send(Ready(faults))
         tasks = TasksAhead(channel, limits.max_file_bytes, setup.recycle_after)
@@ -258,17 +254,3 @@ def _is_as_registered(task: PhotoTask, stat: FileStat) -> bool:
 
 def _bare_report(source: Source) -> DecodeReport:
     return DecodeReport(source.stat, source.fingerprint, "", 0, 0, "metadata")
-
-
-def _formats(setup: WorkerSetup) -> list[Any]:
-    found = []
-    for module, qualname in setup.formats:
-        try:
-            format_class: Any = importlib.import_module(module)
-            for part in qualname.split("."):
-                format_class = getattr(format_class, part)
-        except Exception as error:  # noqa: BLE001 - a plugin may raise anything: the other formats still serve
-            log.error("image format %s.%s is left out: %s", module, qualname, describe_error(error))
-        else:
-            found.append(format_class)
-    return found
