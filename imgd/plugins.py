@@ -224,6 +224,12 @@ def _encoder_problem(encoder: object) -> str:
         (_is_name(getattr(encoder, "space", None)), "needs the `space` that it serves"),
         (isinstance(dimensions, int) and dimensions >= 1, "`dimensions` must be 1 or more"),
         (_is_names(encoder.requires), "`requires` must be a tuple of names"),
+        (_is_names(encoder.photo_requires), "`photo_requires` must be a tuple of names"),
+        (isinstance(encoder.edge, int) and encoder.edge >= 0, "`edge` must be 0 or more"),
+        (
+            encoder.edge == 0 or encoder.encode_photos is not QueryEncoder.encode_photos,
+            "with an `edge` it must have `encode_photos`",
+        ),
         (isinstance(encoder.analyzer, str), "`analyzer` must be a name"),
         (
             all(isinstance(text, str) for text in encoder.background_texts),

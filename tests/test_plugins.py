@@ -248,6 +248,9 @@ def test_a_declaration_that_is_wrong_is_refused_with_its_reason(analyzer: object
         (type("Spaceless", (QueryEncoder,), {"dimensions": 2}), "needs the `space` that it serves"),
         (type("Flat", (Words,), {"dimensions": 0}), "`dimensions` must be 1 or more"),
         (type("Needy", (Words,), {"requires": "toy"}), "`requires` must be a tuple of names"),
+        (type("Greedy", (Words,), {"photo_requires": "toy"}), "`photo_requires` must be a tuple of names"),
+        (type("Blind", (Words,), {"edge": 224}), "with an `edge` it must have `encode_photos`"),
+        (type("Narrow", (Words,), {"edge": -1}), "`edge` must be 0 or more"),
         (type("Loud", (Words,), {"background_texts": 3}), "TypeError"),
     ],
 )

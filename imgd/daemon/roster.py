@@ -90,18 +90,25 @@ class Roster:
         """Ids of the analyzers whose findings a sidecar makes stale."""
         return [rows[name].id for name, each in self.declared.items() if each.reads_sidecars and name in rows]
 
-    def encoder_specs(self) -> tuple[dict[str, AnalyzerSpec], dict[str, str]]:
-        """How to make the encoder of each space whose models are there, and why the others cannot serve."""
+    def encoder_specs(self) -> tuple[dict[str, AnalyzerSpec], dict[str, str], dict[str, str]]:
+        """How to make the encoder of each space whose models are there, what to do about the others' models, and
+        about those that an encoder lacks for photos only."""
         specs: dict[str, AnalyzerSpec] = {}
         missing: dict[str, str] = {}
+        missing_for_photos: dict[str, str] = {}
         for space, encoder in self.encoders.items():
             model_dirs, advice = self._find_models(encoder.requires)
             if advice:
                 missing[space] = advice
                 continue
+            photo_dirs, advice = self._find_models(encoder.photo_requires)
+            if advice:
+                missing_for_photos[space] = advice
+            else:
+                model_dirs |= photo_dirs
             settings = self._settings_of(encoder.analyzer)
             specs[space] = AnalyzerSpec(space, encoder.__module__, encoder.__qualname__, settings, model_dirs)
-        return specs, missing
+        return specs, missing, missing_for_photos
 
     def _stand(self, name: str, declaration: AnalyzerClass) -> Standing:
         plugin = self._registry.owners.get(name, "")

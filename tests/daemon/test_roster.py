@@ -170,7 +170,7 @@ def test_settings_that_nobody_wrote_down_are_the_defaults(bench: Bench) -> None:
     bench.fetch()
     unwritten = bench.roster(analyzers={})
     assert digest(unwritten) == digest(bench.roster())
-    specs, _ = unwritten.encoder_specs()
+    specs, *_ = unwritten.encoder_specs()
     assert specs["toy:2"].settings == ToySettings()
 
 
@@ -185,12 +185,24 @@ def test_readers_of_sidecars_are_known_by_id(bench: Bench) -> None:
 
 def test_an_encoder_has_its_analyzers_settings_and_waits_for_its_model(bench: Bench) -> None:
     roster = bench.roster(analyzers={"plain": None, "modelled": ToySettings(threshold=0.9)})
-    assert roster.encoder_specs() == ({}, {"toy:2": "run `imgctl models pull toy`"})
+    assert roster.encoder_specs() == ({}, {"toy:2": "run `imgctl models pull toy`"}, {})
     bench.fetch()
-    specs, missing = roster.encoder_specs()
-    assert missing == {}
+    specs, missing, missing_for_photos = roster.encoder_specs()
+    assert missing == missing_for_photos == {}
     assert (specs["toy:2"].name, specs["toy:2"].settings) == ("toy:2", ToySettings(threshold=0.9))
     assert specs["toy:2"].model_dirs == {"toy": bench.models.root / "toy"}
+
+
+def test_an_encoder_that_lacks_a_model_for_photos_serves_words(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench.fetch()
+    monkeypatch.setattr(Words, "photo_requires", ("eye",))
+    specs, missing, missing_for_photos = bench.roster().encoder_specs()
+    assert list(specs["toy:2"].model_dirs) == ["toy"]
+    assert (missing, missing_for_photos) == ({}, {"toy:2": "run `imgctl models pull eye`"})
+    monkeypatch.setattr(Words, "photo_requires", ("toy",))
+    assert bench.roster().encoder_specs()[2] == {}
 
 
 def test_plugins_are_named_with_their_analyzers(bench: Bench) -> None:
