@@ -25,7 +25,7 @@ def index(tmp_path: Path) -> Iterator[TextIndex]:
 
 
 def find(index: TextIndex, match: str) -> set[int]:
-    return Words(index).matching(match)
+    return set(Words(index).matching(match).tolist())
 
 
 def test_a_document_holds_what_all_findings_say(library, index):
