@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -36,6 +37,7 @@ def _plugin_commands() -> Iterable[click.Command]:
         "resume": "imgd.cli.queue:resume",
         "analyzers": "imgd.cli.analyzers:analyzers",
         "models": "imgd.cli.models:models",
+        "completion": "imgd.cli.completion:completion",
     },
 )
 @click.option("--socket", type=click.Path(path_type=Path), help="The daemon's socket (else $IMGD_SOCKET).")
@@ -62,6 +64,10 @@ def imgctl(context: click.Context, socket: Path | None, config: Path | None, jso
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The entry point; returns the exit code."""
+    if "_IMGCTL_COMPLETE" in os.environ:  # a shell asks; click answers it in `run_command`
+        from imgd.cli.shells import register_shells
+
+        register_shells()
     return run_command("imgctl", imgctl, arguments)
 
 

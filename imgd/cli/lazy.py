@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
 
 
 class LazyGroup(click.Group):
@@ -35,6 +38,22 @@ class LazyGroup(click.Group):
             command: click.Command = getattr(importlib.import_module(module), attribute)
             return command
         return super().get_command(ctx, cmd_name) or self._further().get(cmd_name)
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem[str]]:
+        """As click does, but plugins are loaded only where no built-in command fits: that takes a second."""
+        from click.shell_completion import CompletionItem
+
+        built_in = [*self._lazy, *super().list_commands(ctx)]
+        names = [name for name in built_in if name.startswith(incomplete)]
+        if not names and not incomplete.startswith("-"):
+            names = [name for name in self._further() if name.startswith(incomplete)]
+        commands = ((name, self.get_command(ctx, name)) for name in names)
+        found = [
+            CompletionItem(name, help=command.get_short_help_str())
+            for name, command in commands
+            if command is not None and not command.hidden
+        ]
+        return [*found, *click.Command.shell_complete(self, ctx, incomplete)]
 
     def _further(self) -> dict[str, click.Command]:
         return {

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 @click.command
-@click.argument("photo")
+@click.argument("photo", type=click.Path())
 @json_option
 @pass_session
 def show(session: Session, photo: str) -> None:

@@ -2,32 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
-import pty
 import subprocess
 import sys
 import threading
-from pathlib import Path
 
 import pytest
-
-
-def in_terminal(home: Path, socket: Path, *arguments: str, **extra: str) -> str:
-    """What imgctl prints into a terminal of 100 columns."""
-    ours, theirs = pty.openpty()
-    environment = dict(os.environ) | {"IMGD_SOCKET": str(socket), "COLUMNS": "100", "TERM": "xterm"} | extra
-    command = [sys.executable, "-m", "imgd.cli.imgctl", *arguments]
-    process = subprocess.Popen(command, stdin=theirs, stdout=theirs, stderr=theirs, env=environment, cwd=home)
-    os.close(theirs)
-    output = bytearray()
-    with contextlib.suppress(OSError):  # EIO: how Linux says that the terminal's other side is closed
-        while chunk := os.read(ours, 65536):
-            output += chunk
-    os.close(ours)
-    process.wait(30)
-    return output.decode()
+from terminal_session import run_in_terminal
 
 
 def test_status_in_a_pipe_is_lines_that_begin_with_what_they_tell(running, imgctl):
@@ -41,11 +23,11 @@ def test_status_in_a_pipe_is_lines_that_begin_with_what_they_tell(running, imgct
 
 
 def test_status_in_a_terminal_is_tables(running, home):
-    text = in_terminal(home, running.server.path, "status")
+    text = run_in_terminal(home, running.server.path, "status").text
     assert "Queue" in text
     assert "technical" in text
     assert "\x1b[1m" in text
-    plain = in_terminal(home, running.server.path, "status", NO_COLOR="1")
+    plain = run_in_terminal(home, running.server.path, "status", NO_COLOR="1").text
     assert "\x1b[3" not in plain
 
 
@@ -66,6 +48,7 @@ def test_search_prints_path_score_and_why(running, imgctl):
         "score": 0.87,
         "why": "tag cat 0.90",
         "path_base64": "",
+        "reasons": [],
     }
 
 
@@ -117,7 +100,7 @@ def test_wait_is_exit_code_4_when_the_time_is_up_and_0_when_all_is_done(running,
 
 
 def test_wait_shows_a_bar_in_a_terminal(running, home):
-    text = in_terminal(home, running.server.path, "wait", "--timeout", "1.2")
+    text = run_in_terminal(home, running.server.path, "wait", "--timeout", "1.2").text
     assert "analyzing" in text
     assert "not finished: technical owes 1 photo" in text
 
@@ -136,7 +119,7 @@ def test_an_unknown_photo_is_exit_code_1(running, imgctl):
 
 
 def test_odd_file_names_cannot_play_with_the_terminal(running, imgctl, home):
-    for text in (imgctl("failed").stdout, in_terminal(home, running.server.path, "failed")):
+    for text in (imgctl("failed").stdout, run_in_terminal(home, running.server.path, "failed").text):
         assert "red.jpg" in text
         assert "\x1b[31mred" not in text
         assert "caf\\xe9\\n\\e[31mred.jpg" in text

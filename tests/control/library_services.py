@@ -66,8 +66,13 @@ class LibraryServices:
         self.confirmed: list[str] = []
         self.refreshes = 0
         self.asked: list[tuple[str, SearchOptions]] = []
+        self.watched: list[RootStatus] = []
         self.warmed = threading.Event()
         self.known = ("camera:", "camera:sony", 'person:"Anna K"', "cat")
+
+    def watch(self, root: Path) -> None:
+        """Let the status name one more root."""
+        self.watched.append(RootStatus(str(root), "online", 0))
 
     async def status(self) -> StatusAnswer:
         counts = await self.counts.read()
@@ -78,8 +83,12 @@ class LibraryServices:
             state=self.state,
             photos=counts.photos,
             missing=counts.missing,
-            roots=tuple(
-                RootStatus(os.fsdecode(root.path), root.state, root.photos, root.missing) for root in counts.roots
+            roots=(
+                *(
+                    RootStatus(os.fsdecode(each.path), each.state, each.photos, each.missing)
+                    for each in counts.roots
+                ),
+                *self.watched,
             ),
             queue=tuple(QueueStatus(job.analyzer, "ready", job.owed, job.failed, job.done) for job in counts.jobs),
             indexes=(IndexStatus("text", clean=True), IndexStatus("concept:test", False, 4, 2.5)),
@@ -109,7 +118,8 @@ class LibraryServices:
     async def complete(self, query: str, limit: int) -> CompleteAnswer:
         head, _, half = query.rpartition(" ")
         head += " " if head else ""
-        return CompleteAnswer(tuple(head + each for each in self.known if each.startswith(half))[:limit])
+        fitting = (each for each in self.known if each.replace('"', "").startswith(half.replace('"', "")))
+        return CompleteAnswer(tuple(head + each for each in fitting)[:limit])
 
     async def preview(self, photo_id: int) -> bytes:
         if not 101 <= photo_id <= 145:
