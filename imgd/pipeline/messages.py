@@ -229,6 +229,7 @@ class FileSetup:
 
     path: bytes
     edges: tuple[int, ...]
+    usual_edges: tuple[int, ...]  # those of all analyzers, by whose way pixels come to each size
     formats: tuple[tuple[str, str], ...]  # as a worker's
     decode: Any  # config.DecodeSettings
 

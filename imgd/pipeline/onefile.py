@@ -9,6 +9,9 @@ from __future__ import annotations
 
 import socket
 
+import numpy as np
+import numpy.typing as npt
+
 from imgd.decode import DecodeLimits, FormatRegistry, Source, allow_cpu, confine, decode, pyramid
 from imgd.pipeline.channel import Channel, ChannelClosedError, MessageTooLargeError
 from imgd.pipeline.hosted import describe_error, load_formats
@@ -33,8 +36,10 @@ def run(connection: socket.socket, _fds: list[int], setup: FileSetup) -> None:
 def _answer(setup: FileSetup, limits: DecodeLimits) -> FileAnswer:
     try:
         with Source.open(setup.path, limits.max_file_bytes) as source:
-            picture = decode(source, max(setup.edges), limits, FormatRegistry(load_formats(setup.formats)))
-            levels = pyramid(picture, setup.edges)
+            # Decoded at another size first, or made from another one, the pixels would differ a little.
+            ways = {*setup.edges, *setup.usual_edges}
+            picture = decode(source, max(ways), limits, FormatRegistry(load_formats(setup.formats)))
+            levels = pyramid(picture, ways)
             stat = source.stat
     except OSError as error:
         return FileAnswer(reason=f"it cannot be read: {error.strerror}")
@@ -46,5 +51,9 @@ def _answer(setup: FileSetup, limits: DecodeLimits) -> FileAnswer:
         picture.format,
         picture.width,
         picture.height,
-        [FilePixels(edge, each.shape[0], each.shape[1], each.tobytes()) for edge, each in levels.items()],
+        [_pixels(edge, levels[edge]) for edge in setup.edges],
     )
+
+
+def _pixels(edge: int, pixels: npt.NDArray[np.uint8]) -> FilePixels:
+    return FilePixels(edge, pixels.shape[0], pixels.shape[1], pixels.tobytes())

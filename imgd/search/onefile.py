@@ -20,11 +20,17 @@ class FileReader:
     """Decodes single files, each in a child of its own, under the bounds of a decode worker."""
 
     def __init__(
-        self, starter: ChildStarter, settings: DecodeSettings, formats: Sequence[tuple[str, str]] = ()
+        self,
+        starter: ChildStarter,
+        settings: DecodeSettings,
+        usual_edges: Collection[int] = (),
+        formats: Sequence[tuple[str, str]] = (),
     ) -> None:
-        """`formats`: (module, qualname) of image formats that plugins bring."""
+        """`usual_edges`: of all analyzers, in pixels; with them a file gives the very pixels that its first
+        analysis gives. `formats`: (module, qualname) of image formats that plugins bring."""
         self._starter = starter
         self._settings = settings
+        self._usual_edges = tuple(sorted({edge for edge in usual_edges if edge}))
         self._formats = tuple(formats)
         self._places = asyncio.Semaphore(_AT_ONCE)
 
@@ -34,7 +40,7 @@ class FileReader:
         Raises:
             SearchError: it cannot be read or decoded, or took more than the `decode` settings allow.
         """
-        setup = FileSetup(path, tuple(sorted(set(edges))), self._formats, self._settings)
+        setup = FileSetup(path, tuple(sorted(set(edges))), self._usual_edges, self._formats, self._settings)
         async with self._places:
             child = await self._starter.start("imgd.pipeline.onefile:run", "imgd-onefile", setup)
             try:
