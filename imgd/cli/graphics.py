@@ -54,7 +54,7 @@ def encode_sixel(picture: Image, colours: int = 256) -> bytes:
 
     width, height = picture.size
     opaque = picture.getchannel("A").point(lambda alpha: 255 * (alpha > 127))
-    paletted = picture.convert("RGB").quantize(colours, Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
+    paletted = picture.convert("RGB").quantize(colours, Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE)
     palette = paletted.getpalette() or []
     pixels, shown = paletted.tobytes(), opaque.tobytes()
     out = [b'\x1bP0;1;0q"1;1;%d;%d' % (width, height)]

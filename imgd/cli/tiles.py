@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from imgd.control.protocol import Hit
 
 _EMPTY = (96, 96, 96)
-_FONTS = ("DejaVuSans.ttf", "NotoSans-Regular.ttf", "LiberationSans-Regular.ttf")
+_FONTS = ("NotoSansCJK-Regular.ttc", "DejaVuSans.ttf", "NotoSans-Regular.ttf", "LiberationSans-Regular.ttf")
 """Fonts with more letters than Pillow's own; the first that the system has is taken."""
 
 
