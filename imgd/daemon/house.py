@@ -29,6 +29,7 @@ from imgd.pipeline.scheduler import Pipeline
 from imgd.plugins import PluginRegistry
 from imgd.search.encoder import EncoderProcess
 from imgd.search.engine import SearchEngine
+from imgd.search.onefile import FileReader
 from imgd.store.analyzers import AnalyzerRow, synchronise
 from imgd.store.database import Database, T, Work
 from imgd.store.findings import Committed
@@ -119,7 +120,22 @@ class House:
         self.encoders = EncoderProcess(self.starter, self.roster.encoders)
         self.encoders.offer(*self.roster.encoder_specs())
         self._stops.push_async_callback(self.encoders.stop)
-        self.engine = SearchEngine(self.database, text_index, spaces, self.encoders, self.settings.search)
+        files = FileReader(
+            self.starter,
+            self.settings.decode,
+            [each.needs.edge for each in self.roster.declared.values()],
+            self._formats,
+        )
+        self.engine = SearchEngine(
+            self.database,
+            text_index,
+            spaces,
+            self.encoders,
+            files=files,
+            settings=self.settings.search,
+            cache=state_dir / "vectors",
+            facts={name: each.facts for name, each in self.roster.declared.items()},
+        )
 
     def _open_analysis(self) -> None:
         self.watcher = Watcher(
@@ -199,11 +215,15 @@ class House:
             self.starter,
             self.settings,
             self.roster.active(self._rows),
-            formats=tuple((each.__module__, each.__qualname__) for each in self.registry.formats()),
+            formats=self._formats,
             listener=self,
             after_commit=_adopt,
             workers=self.settings.pipeline.workers,
         )
+
+    @property
+    def _formats(self) -> tuple[tuple[str, str], ...]:
+        return tuple((each.__module__, each.__qualname__) for each in self.registry.formats())
 
     async def _in_store(self, work: Work[T]) -> T:
         return await asyncio.wrap_future(self.database.write(work))

@@ -1,40 +1,50 @@
-"""A search: from what a person typed to photos, best first, each with its reasons."""
+"""A search: from what a person typed to one page of photos, each with its reasons."""
 
 from __future__ import annotations
 
 import asyncio
 import json
-import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from imgd.config import SearchSettings
-from imgd.errors import ImgdError
 from imgd.index.spaces import SpaceIndexes
 from imgd.index.text import TextIndex
 from imgd.index.words import Words
-from imgd.search.explain import explain_alike, explain_words
+from imgd.search.branches import Branch, branches
+from imgd.search.clock import AllEncoders, TimedEncoders, timed
+from imgd.search.cursor import Cursor
+from imgd.search.explain import Explanations
+from imgd.search.filters import Filters
+from imgd.search.freshness import Freshness
 from imgd.search.grammar import parse
+from imgd.search.likeness import Files
+from imgd.search.listing import Listing
+from imgd.search.notes import Notes
 from imgd.search.options import SearchOptions
-from imgd.search.pictures import Alike, Encoders, PictureSearch
-from imgd.search.rank import Ranking, fuse
+from imgd.search.order import Order, Page
+from imgd.search.query import And
+from imgd.search.ranked import Prepared, Ranked, RankedSearch
+from imgd.search.restriction import Restriction, either
 from imgd.search.terms import Terms
-from imgd.search.wording import Worded, WordSearch
-from imgd.store.changes import newest_change_seq
+from imgd.search.vocabulary import Vocabulary
 from imgd.store.database import Database
 from imgd.store.statements import load_statements
 
-__all__ = ["Encoders", "SearchAnswer", "SearchEngine", "SearchHit"]
+_CANDIDATES = 1000
+"""Photos that a ranking considers; more for pages further down."""
 
-FULL_WEIGHT, ALIKE_WEIGHT, PARTIAL_WEIGHT = 1.0, 1.0, 0.5
-"""What a rank counts for: every word of the query met, likeness in one space, some words met."""
-
-_DIRTY_COUNTED = 10_000
+_SORTED = 5000
+"""Photos that are put in the order of dates or paths where a query has words: the best of those that match."""
 
 
 @dataclass(frozen=True, slots=True)
 class SearchHit:
-    """A photo that was found. `path` is absolute and exact; `score` is 0 to 1, above 0.5 for exact hits."""
+    """A photo that was found. `path` is absolute and exact; `score` is 0 to 1, above 0.5 for exact hits.
+
+    `why`: the reasons in short; `reasons`: all of them, where they were asked for.
+    """
 
     photo_id: int
     path: bytes
@@ -45,7 +55,8 @@ class SearchHit:
 
 @dataclass(frozen=True, slots=True)
 class SearchAnswer:
-    """The best hits, how many photos were found in all, and what kept the search from seeing everything."""
+    """One page of hits, how many photos were found in all (`found_exact`: not only at least so many), the cursor
+    of the next page, what kept the search from seeing everything, and the time that encoders took of it."""
 
     query: str
     hits: tuple[SearchHit, ...]
@@ -57,21 +68,31 @@ class SearchAnswer:
 
 
 @dataclass(frozen=True, slots=True)
-class _Likeness:
-    """The photos that one space found, best first, with their similarities."""
+class _Wanted:
+    """Which part of the answer is wanted."""
 
-    cutoff: float
-    similarities: Mapping[int, float]
+    sort: str
+    after: Cursor | None
+    limit: int
+    min_score: float
+
+    @property
+    def candidates(self) -> int:
+        """How many photos each way of searching has to find for it."""
+        depth = (self.after.depth if self.after is not None else 0) + self.limit
+        least = _CANDIDATES if self.sort == "score" else _SORTED
+        return max(least, -(-depth // _CANDIDATES) * _CANDIDATES)
 
 
 @dataclass(frozen=True, slots=True)
-class _Ranked:
-    """Photo ids, best first, with their scores and likenesses, and how many there are in all."""
+class _Found:
+    """What all branches found together."""
 
-    best: Sequence[int]
-    scores: Mapping[int, float]
-    likenesses: Sequence[_Likeness]
+    page: Page
     found: int
+    counted: bool
+    scores: Mapping[int, float]
+    ranked: Sequence[Ranked] = ()
 
 
 class SearchEngine:
@@ -82,145 +103,123 @@ class SearchEngine:
         database: Database,
         text_index: TextIndex,
         spaces: SpaceIndexes,
-        encoders: Encoders,
+        encoders: AllEncoders,
+        *,
+        files: Files,
         settings: SearchSettings,
+        cache: Path,
+        facts: Mapping[str, Mapping[str, type]] | None = None,
     ) -> None:
+        """`files` decodes what stands after `like:`; `cache`: a folder for vectors of labels and backgrounds, that
+        can be made again; `facts`: what the installed analyzers declare, by their names."""
         self._database = database
-        self._text_index = text_index
-        self._words = Words(text_index)
-        self._wording = WordSearch(text_index)
-        self._pictures = PictureSearch(spaces, encoders)
         self._settings = settings
-        self._warming: asyncio.Task[None] | None = None
+        self._words = Words(text_index)
+        self._vocabulary = Vocabulary(database, facts)
+        self._filters = Filters(database, text_index, self._vocabulary)
+        self._ranked = RankedSearch(
+            database, self._words, self._vocabulary, spaces, TimedEncoders(encoders), files=files, cache=cache
+        )
+        self._listing = Listing(database)
+        self._order = Order(database)
+        self._explanations = Explanations(database, self._words)
+        self._freshness = Freshness(database, text_index)
         self._sql = load_statements("imgd.search", "search")
+        self._warming: asyncio.Task[None] | None = None
 
     async def search(self, query: str, options: SearchOptions = SearchOptions()) -> SearchAnswer:  # noqa: B008
-        """The best `options.limit` photos (`search.limit` of the settings when None) for `query`.
+        """A page of the photos that match `query`.
 
         Raises:
             QueryError: when the query cannot be understood.
+            RequestError: when the cursor is not one of an earlier page of this query.
         """
-        terms = Terms.of(parse(query))
-        notes: list[str] = []
-        worded = asyncio.create_task(asyncio.to_thread(self._find_words, terms, notes))
-        alike = [each for each in await self._find_alike(terms, notes) if each.vectors]
-        ranked = await asyncio.to_thread(self._rank, await worded, alike)
-        hits = await asyncio.to_thread(self._hits, ranked, terms, options.limit or self._settings.limit)
-        return SearchAnswer(query, hits, ranked.found, tuple(notes))
+        notes = Notes()
+        tree = await asyncio.to_thread(lambda: parse(query, self._vocabulary.facts()))
+        alternatives = branches(tree)
+        is_ranked = any(each.is_ranked for each in alternatives)
+        sort = "date" if options.sort == "score" and not is_ranked else options.sort
+        after = Cursor.decode(options.after, query, sort)
+        wanted = _Wanted(sort, after, options.limit or self._settings.limit, options.min_score)
+        with timed() as stopwatch:
+            prepared = await asyncio.to_thread(self._prepare, alternatives, notes)
+            if is_ranked:
+                finding = (self._ranked.find(each, wanted.candidates, options.cwd, notes) for each in prepared)
+                rankings = await asyncio.gather(*finding)
+                found = await asyncio.to_thread(self._unite, rankings, wanted)
+            else:
+                found = await asyncio.to_thread(self._list, prepared, wanted)
+        hits = await asyncio.to_thread(self._hits, found, options)
+        cursor = found.page.cursor(after)
+        return SearchAnswer(
+            query,
+            hits,
+            found.found,
+            notes.sentences(),
+            found.counted,
+            cursor.encode(query, sort) if cursor is not None else "",
+            stopwatch.spent_ms,
+        )
+
+    async def complete(self, query: str, limit: int) -> list[str]:
+        """Ways to go on with the last term of the half-typed `query`."""
+        return (await asyncio.to_thread(self._vocabulary.complete, query, limit))[:limit]
+
+    async def warm(self) -> None:
+        """Prepare the picture search, so that the first query does not wait for it; without models, nothing."""
+        await self._ranked.warm()
 
     def begin_warming(self) -> int:
         """Begin to warm every space, and say how many there are."""
         if self._warming is None or self._warming.done():
             self._warming = asyncio.create_task(self.warm(), name="warm search")
-        return len(self._pictures.spaces())
+        return self._ranked.space_count
 
-    async def complete(self, query: str, limit: int) -> list[str]:
-        """Ways to go on with the last term of the half-typed `query`."""
-        return []
+    # ------------------------------------------------------------------ blocking: in threads
 
-    async def warm(self) -> None:
-        """Prepare the picture search, so that the first query does not wait for it; without models, nothing."""
-        await asyncio.gather(
-            *(self._pictures.warm(each) for each in self._pictures.spaces()), return_exceptions=True
+    def _prepare(self, alternatives: Sequence[Branch], notes: Notes) -> list[Prepared]:
+        self._freshness.tell(notes)
+        prepared = []
+        for branch in alternatives:
+            terms = Terms.of(branch)
+            restriction = None
+            if branch.conditions or branch.phrases or branch.excluded:
+                condition = self._filters.compile(And(branch.conditions))
+                notes.add(*condition.notes)
+                filtered = bool(branch.conditions) or not branch.is_ranked
+                restriction = Restriction(condition, terms, self._words, filtered=filtered)
+            prepared.append(Prepared(branch, terms, restriction))
+        return prepared
+
+    def _list(self, prepared: Sequence[Prepared], wanted: _Wanted) -> _Found:
+        restriction = either([each.restriction for each in prepared if each.restriction is not None])
+        page = self._listing.page(restriction, wanted.sort, wanted.after, wanted.limit)
+        found, counted = restriction.count()
+        return _Found(page, found, counted, {each.photo_id: 1.0 for each in page.photos})
+
+    def _unite(self, rankings: Sequence[Ranked], wanted: _Wanted) -> _Found:
+        scores: dict[int, float] = {}
+        for ranked in rankings:
+            for photo_id, score in ranked.scores.items():
+                if score >= wanted.min_score and score > scores.get(photo_id, -1.0):
+                    scores[photo_id] = score
+        scores = self._present(scores)
+        page = self._order.page(scores, wanted.sort, wanted.after, wanted.limit)
+        unlisted = sum(ranked.unlisted for ranked in rankings) if not wanted.min_score else 0
+        counted = all(ranked.counted for ranked in rankings) and not (unlisted and len(rankings) > 1)
+        return _Found(page, len(scores) + unlisted, counted, scores, rankings)
+
+    def _present(self, scores: dict[int, float]) -> dict[int, float]:
+        """Without the photos that are missing, or were purged since an index saw them."""
+        values = {"photo_ids": json.dumps(list(scores))}
+        with self._database.read() as library:
+            present = [row[0] for row in library.execute(self._sql["present"], values)]
+        return {photo_id: scores[photo_id] for photo_id in present}
+
+    def _hits(self, found: _Found, options: SearchOptions) -> tuple[SearchHit, ...]:
+        photo_ids = [each.photo_id for each in found.page.photos]
+        explained = self._explanations.explain(photo_ids, found.ranked, in_full=options.explain)
+        return tuple(
+            SearchHit(each.photo_id, each.path, round(found.scores[each.photo_id], 4), each.why, each.reasons)
+            for each in explained
         )
-
-    def _find_words(self, terms: Terms, notes: list[str]) -> Worded:
-        try:
-            found = self._wording.find(terms)
-            covered = self._text_index.covered_seq()
-        except ImgdError as error:
-            notes.append(f"words cannot be searched now: {error}")
-            return Worded()
-        with self._database.read() as library:
-            if covered < newest_change_seq(library):
-                place = {"covered": covered, "limit": _DIRTY_COUNTED}
-                dirty = library.execute(self._sql["dirty"], place).fetchone()[0]
-                if dirty:
-                    more = "more than " if dirty == _DIRTY_COUNTED else ""
-                    notes.append(f"the words of {more}{dirty} changed photos are not in the index yet")
-        return found
-
-    async def _find_alike(self, terms: Terms, notes: list[str]) -> list[Alike]:
-        """What looks like the words; a query of quoted phrases alone asks for no likeness."""
-        if not terms.words:
-            return []
-        found = await asyncio.gather(
-            *(self._pictures.find(space, terms) for space in self._pictures.spaces()), return_exceptions=True
-        )
-        alike = []
-        for each in found:
-            if isinstance(each, ImgdError):
-                notes.append(f"the picture search is waiting: {each}. {each.advice}".strip())
-            elif isinstance(each, BaseException):
-                raise each
-            elif each is not None:
-                alike.append(each)
-        return alike
-
-    def _rank(self, worded: Worded, alike: Sequence[Alike]) -> _Ranked:
-        likenesses = [self._likeness(each, worded) for each in alike]
-        full = self._present(worded.full)
-        candidates = set(full).union(*(each.similarities for each in likenesses))
-        partial = [each for each in worded.partial if each in candidates]
-        rankings = [
-            Ranking(FULL_WEIGHT, full),
-            Ranking(PARTIAL_WEIGHT, partial if likenesses else ()),
-            *(Ranking(ALIKE_WEIGHT, list(each.similarities)) for each in likenesses),
-        ]
-        scores = {
-            photo_id: (fused + (photo_id in worded.exact)) / 2 if worded.exact else fused
-            for photo_id, fused in fuse(rankings).items()
-        }
-        best = sorted(scores, key=lambda photo_id: (-scores[photo_id], photo_id))
-        return _Ranked(best, scores, likenesses, len(scores) + max(0, worded.found - len(worded.full)))
-
-    def _likeness(self, alike: Alike, worded: Worded) -> _Likeness:
-        """Vectors to present photos; a photo counts by its best vector."""
-        with self._database.read() as library:
-            rows = library.execute(
-                self._sql["photos_of_vectors"], {"vector_ids": json.dumps([each for each, _ in alike.vectors])}
-            )
-            photo_of = dict(rows.fetchall())
-        similarities: dict[int, float] = {}
-        for vector_id, similarity in alike.vectors:
-            photo_id = photo_of.get(vector_id)
-            if photo_id is not None and worded.allows(photo_id):
-                similarities.setdefault(photo_id, similarity)
-        return _Likeness(alike.cutoff, similarities)
-
-    def _present(self, photo_ids: Sequence[int]) -> list[int]:
-        with self._database.read() as library:
-            rows = library.execute(self._sql["present"], {"photo_ids": json.dumps(list(photo_ids))})
-            present = {row[0] for row in rows}
-        return [photo_id for photo_id in photo_ids if photo_id in present]
-
-    def _hits(self, ranked: _Ranked, terms: Terms, limit: int) -> tuple[SearchHit, ...]:
-        best = ranked.best[:limit]
-        values = {"photo_ids": json.dumps(best)}
-        with self._database.read() as library:
-            paths = {row[0]: row[1:] for row in library.execute(self._sql["paths"], values)}
-            tag_scores: dict[int, dict[str, float]] = {}
-            for photo_id, label, score in library.execute(self._sql["tag_scores"], values):
-                tag_scores.setdefault(photo_id, {})[label] = score
-        try:
-            marked = self._words.marked(terms.any_of, best) if terms.any_of else {}
-        except ImgdError:
-            marked = {}
-        hits = []
-        for photo_id in best:
-            if photo_id not in paths:  # purged since it was found
-                continue
-            root, folder, name, display_name = paths[photo_id]
-            why = explain_words(marked.get(photo_id, ()), display_name, tag_scores.get(photo_id, {}))
-            why += _alike_lines(photo_id, ranked.likenesses)
-            path = os.path.join(root, folder, name)
-            hits.append(SearchHit(photo_id, path, round(ranked.scores[photo_id], 4), tuple(why)))
-        return tuple(hits)
-
-
-def _alike_lines(photo_id: int, likenesses: Iterable[_Likeness]) -> list[str]:
-    return [
-        explain_alike(each.similarities[photo_id], each.cutoff)
-        for each in likenesses
-        if photo_id in each.similarities
-    ]

@@ -1,10 +1,17 @@
-"""Why a photo was found, in words for people."""
+"""Why photos were found, in words for people."""
 
 from __future__ import annotations
 
+import json
+import os
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
-from imgd.index.words import MARK, Marked
+from imgd.errors import ImgdError
+from imgd.index.words import MARK, Marked, Words
+from imgd.search.ranked import Ranked
+from imgd.store.database import Database
+from imgd.store.statements import load_statements
 
 _FIELDS = {
     "person": "person",
@@ -20,6 +27,64 @@ _FIELDS = {
 _LONGEST = 60
 
 
+@dataclass(frozen=True, slots=True)
+class Explained:
+    """A photo with its absolute path and its reasons: in short, and all of them."""
+
+    photo_id: int
+    path: bytes
+    why: tuple[str, ...]
+    reasons: tuple[str, ...]
+
+
+class Explanations:
+    """Looks up the reasons of the photos of one page. Blocking: not for the event loop."""
+
+    def __init__(self, database: Database, words: Words) -> None:
+        self._database = database
+        self._words = words
+        self._sql = load_statements("imgd.search", "search")
+
+    def explain(self, photo_ids: Sequence[int], rankings: Sequence[Ranked], *, in_full: bool) -> list[Explained]:
+        """The photos in the same order, without those that were purged since they were found."""
+        values = {"photo_ids": json.dumps(list(photo_ids))}
+        with self._database.read() as library:
+            paths = {row[0]: row[1:] for row in library.execute(self._sql["paths"], values)}
+            tag_scores: dict[int, dict[str, float]] = {}
+            for photo_id, label, score in library.execute(self._sql["tag_scores"], values) if rankings else ():
+                tag_scores.setdefault(photo_id, {})[label] = score
+        marked = self._marked(photo_ids, rankings)
+        explained = []
+        for photo_id in photo_ids:
+            if photo_id not in paths:
+                continue
+            root, folder, name, shown = paths[photo_id]
+            why = explain_words(marked.get(photo_id, ()), shown, tag_scores.get(photo_id, {}))
+            finders = [each for each in rankings if photo_id in each.scores]
+            for each in finders:
+                why += each.why(photo_id)
+            reasons = [line for each in finders for line in each.reasons(photo_id)] if in_full else []
+            path = os.path.join(root, folder, name)
+            explained.append(
+                Explained(
+                    photo_id,
+                    path,
+                    tuple(dict.fromkeys(why)),
+                    tuple(dict.fromkeys(why + reasons)) if in_full else (),
+                )
+            )
+        return explained
+
+    def _marked(self, photo_ids: Sequence[int], rankings: Sequence[Ranked]) -> Mapping[int, Sequence[Marked]]:
+        matches = dict.fromkeys(each.terms.any_of for each in rankings if each.terms.any_of)
+        if not matches:
+            return {}
+        try:
+            return self._words.marked(" OR ".join(matches), photo_ids)
+        except ImgdError:  # the answer has a note about it
+            return {}
+
+
 def explain_words(marked: Sequence[Marked], name: str, tag_scores: Mapping[str, float]) -> list[str]:
     """One line an entry that the query met: `tag: golden retriever 0.83`, `file name: beach.jpg`."""
     lines = []
@@ -28,11 +93,6 @@ def explain_words(marked: Sequence[Marked], name: str, tag_scores: Mapping[str, 
         score = tag_scores.get(entry.plain) if entry.field == "tag" else None
         lines.append(f"{_FIELDS[entry.field]}: {text}" + (f" {score:.2f}" if score is not None else ""))
     return list(dict.fromkeys(lines))
-
-
-def explain_alike(similarity: float, cutoff: float) -> str:
-    """`looks like: 0.41 (cut-off 0.28)`."""
-    return f"looks like: {similarity:.2f} (cut-off {cutoff:.2f})"
 
 
 def _around(entry: Marked) -> str:

@@ -1,11 +1,13 @@
-"""What the parts of a search take from a query: expressions for the text index, sentences for the encoders."""
+"""What the parts of a search take from a branch: expressions for the text index, sentences for the encoders."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 
-from imgd.search.grammar import And, Not, Phrase, Word
+from imgd.search.branches import Branch
+from imgd.search.query import Phrase, Word
 
 _SAYING_NOTHING = """
     a about above after along an and another are as at be behind being below beside between by down each for from
@@ -18,24 +20,20 @@ STOP_WORDS = frozenset(_SAYING_NOTHING.split())
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """A query, sorted by what its terms ask for."""
+    """The words of a branch, as each part of a search wants them. Expressions are FTS5's."""
 
-    words: tuple[str, ...]
-    phrases: tuple[str, ...]
-    excluded: tuple[str, ...]
+    words: tuple[Word, ...]
+    phrases: tuple[Phrase, ...]
+    excluded: tuple[Word | Phrase, ...]
 
     @classmethod
-    def of(cls, query: And) -> Terms:
-        return cls(
-            tuple(term.text for term in query.terms if isinstance(term, Word)),
-            tuple(term.text for term in query.terms if isinstance(term, Phrase)),
-            tuple(term.term.text for term in query.terms if isinstance(term, Not)),
-        )
+    def of(cls, branch: Branch) -> Terms:
+        return cls(branch.words, branch.phrases, branch.excluded)
 
     @property
     def sentence(self) -> str:
         """What was asked for, as one text."""
-        return " ".join((*self.words, *self.phrases))
+        return " ".join([*(each.text for each in self.words), *(each.text for each in self.phrases)])
 
     @property
     def content_words(self) -> tuple[str, ...]:
@@ -47,26 +45,42 @@ class Terms:
     @property
     def all_of(self) -> str:
         """The expression that a full text match meets: every phrase, and every word that tells something."""
-        words = [word for word in self.words if word.lower() not in STOP_WORDS]
-        chosen = (*self.phrases, *words) or self.words
-        return " AND ".join(quoted(text) for text in chosen)
+        words = [word for word in self.words if word.text.lower() not in STOP_WORDS]
+        chosen: tuple[Word | Phrase, ...] = (*self.phrases, *words)
+        return " AND ".join(map(expression, chosen or self.words))
 
     @property
     def any_of(self) -> str:
         """The expression that a partial text match meets: any word that tells something."""
-        return " OR ".join(quoted(text) for text in (*self.phrases, *self.content_words))
+        begun = [word for word in self.words if word.prefix]
+        return _either((*self.phrases, *begun, *(Word(text) for text in self.content_words)))
 
     @property
     def every_phrase(self) -> str:
-        return " AND ".join(quoted(text) for text in self.phrases)
+        """The expression that every hit meets."""
+        return " AND ".join(map(expression, self.phrases))
 
     @property
     def none_of(self) -> str:
         """The expression that no hit may meet."""
-        return " OR ".join(quoted(text) for text in self.excluded)
+        return _either(self.excluded)
 
 
 def quoted(text: str) -> str:
     """`text` as a string of FTS5, in which no character has a meaning of its own."""
     escaped = text.replace('"', '""')
     return f'"{escaped}"'
+
+
+def expression(term: Word | Phrase) -> str:
+    """What a document has to hold for `term`."""
+    return quoted(term.text) + ("*" if term.prefix else "")
+
+
+def without(match: str, excluded: str) -> str:
+    """The expression `match`, less what meets `excluded` (which may be empty)."""
+    return f"({match}) NOT ({excluded})" if excluded else match
+
+
+def _either(terms: Iterable[Word | Phrase]) -> str:
+    return " OR ".join(dict.fromkeys(map(expression, terms)))

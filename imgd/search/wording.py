@@ -5,59 +5,77 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from imgd.index.text import TextIndex
-from imgd.index.words import Words
-from imgd.search.rank import is_exact
-from imgd.search.terms import Terms
+import numpy as np
 
-_CANDIDATES = 1000
+from imgd.index.words import Words
+from imgd.search.restriction import NARROW, Restriction
+from imgd.search.terms import Terms, without
+
+_TESTED = 5
+"""Of photos that a broad restriction may refuse, so many times the candidates are ranked before it is asked."""
+
+_COUNTED = 100_000
+"""Matches are counted up to here; a larger number means 'at least'."""
 
 
 @dataclass(frozen=True, slots=True)
 class Worded:
     """What the text index found.
 
-    `full`: photos that every word matches, best first; `found`: how many there are in all; `exact`: those that the
-    query names exactly; `partial`: photos that some word matches, best first.
-
-    `required` (where the query has phrases) and `excluded` say which photos other ways of searching may add.
+    `full`: photos that every word matches, best first; `found`: how many there are in all, exactly or (`counted`
+    is false) at least; `partial`: photos that some word matches, best first; `doubtful`: those of `full` that
+    match by nothing but tags of which their analyzer was not sure.
     """
 
     full: Sequence[int] = ()
     found: int = 0
-    exact: frozenset[int] = frozenset()
+    counted: bool = True
     partial: Sequence[int] = ()
-    required: frozenset[int] | None = None
-    excluded: frozenset[int] = frozenset()
-
-    def allows(self, photo_id: int) -> bool:
-        """Whether a photo that was found by its looks keeps what the query demands of words."""
-        return photo_id not in self.excluded and (self.required is None or photo_id in self.required)
+    doubtful: frozenset[int] = frozenset()
 
 
 class WordSearch:
     """Searches the text index. Blocking: not for the event loop."""
 
-    def __init__(self, text_index: TextIndex) -> None:
-        self._words = Words(text_index)
+    def __init__(self, words: Words) -> None:
+        self._words = words
 
-    def find(self, terms: Terms) -> Worded:
-        """What matches `terms`.
+    def find(self, terms: Terms, restriction: Restriction | None, candidates: int) -> Worded:
+        """The `candidates` best photos that match `terms` and that `restriction` lets pass.
 
         Raises:
             StoreError: while the text index is not ready.
         """
         if not terms.sentence:
-            newest = self._words.newest(_CANDIDATES, besides=terms.none_of)
-            return Worded(newest, len(newest))
-        match = f"({terms.all_of})" + (f" NOT ({terms.none_of})" if terms.none_of else "")
-        full = self._words.ranked(match, _CANDIDATES)
-        entries = self._words.entries(full)
-        return Worded(
-            full,
-            found=self._words.count(match) if len(full) == _CANDIDATES else len(full),
-            exact=frozenset(each for each in full if each in entries and is_exact(terms.sentence, entries[each])),
-            partial=self._words.ranked(terms.any_of, _CANDIDATES) if len(terms.content_words) > 1 else full,
-            required=frozenset(self._words.matching(terms.every_phrase)) if terms.phrases else None,
-            excluded=frozenset(self._words.matching(terms.none_of)) if terms.none_of else frozenset(),
-        )
+            return Worded()
+        match = without(terms.all_of, terms.none_of)
+        full = self._ranked(match, restriction, candidates)
+        partial = full
+        if len(terms.content_words) > 1 and len(full) < candidates:
+            partial = self._ranked(without(terms.any_of, terms.none_of), restriction, candidates)
+        found, counted = len(full), True
+        if len(full) == candidates:
+            found, counted = self._count(match, restriction, candidates)
+        return Worded(full, found, counted, partial)
+
+    def _ranked(self, match: str, restriction: Restriction | None, candidates: int) -> list[int]:
+        if restriction is None:
+            return self._words.ranked(match, candidates)
+        if restriction.ids is not None:
+            return self._words.ranked(match, candidates, within=restriction.ids)
+        asked = candidates * _TESTED
+        ranked = np.array(self._words.ranked(match, asked), np.int64)
+        kept = ranked[restriction.keep(ranked)]
+        if len(kept) < candidates and len(ranked) == asked:
+            return self._words.ranked(match, candidates, within=restriction.all_ids())
+        return [int(each) for each in kept[:candidates]]
+
+    def _count(self, match: str, restriction: Restriction | None, least: int) -> tuple[int, bool]:
+        """How many match, and whether that is all of them; at least `least` are known to."""
+        if restriction is None:
+            count = self._words.count(match, _COUNTED)
+            return count, count < _COUNTED
+        if restriction.ids is not None:
+            return len(self._words.matching(match, within=restriction.ids)), True
+        matching = self._words.matching(match, limit=NARROW)
+        return max(least, int(restriction.keep(matching).sum())), len(matching) < NARROW

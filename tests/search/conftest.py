@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import runpy
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -12,9 +12,10 @@ import numpy.typing as npt
 import pytest
 
 from imgd.config import SearchSettings
-from imgd.errors import ModelMissingError
+from imgd.errors import ModelMissingError, SearchError
 from imgd.index.spaces import SpaceIndexes
 from imgd.index.text import TextIndex
+from imgd.pipeline.messages import FileAnswer
 from imgd.search.engine import SearchAnswer, SearchEngine
 from imgd.search.options import SearchOptions
 
@@ -53,6 +54,9 @@ class ToyEncoders:
     def background(self, space: str) -> Sequence[str]:
         return self._background
 
+    def photo_edges(self) -> Mapping[str, int]:
+        return {}
+
     async def encode(self, space: str, texts: Sequence[str]) -> npt.NDArray[np.float32]:
         if self.missing:
             raise ModelMissingError("minilm-l6-v2", hint="`imgctl models pull default`")
@@ -60,10 +64,18 @@ class ToyEncoders:
         return np.stack([meaning(text) for text in texts])
 
 
+class NoFiles:
+    """There are no files: photos of these tests are rows of the library."""
+
+    async def read(self, path: bytes, edges: Collection[int]) -> FileAnswer:
+        raise SearchError(f"{path!r} cannot be read")
+
+
 class Bench:
     """A library, its indexes, and an engine over them."""
 
     def __init__(self, folder: Path) -> None:
+        self.folder = folder
         self.library = Library(folder / "library.db")
         self.text = TextIndex(folder / "text.db")
         self.spaces = SpaceIndexes(self.library.database, folder / "vectors")
@@ -72,7 +84,15 @@ class Bench:
 
     def use(self, encoders: ToyEncoders) -> None:
         self.encoders = encoders
-        self.engine = SearchEngine(self.library.database, self.text, self.spaces, encoders, SearchSettings())
+        self.engine = SearchEngine(
+            self.library.database,
+            self.text,
+            self.spaces,
+            encoders,
+            files=NoFiles(),
+            settings=SearchSettings(),
+            cache=self.folder / "vectors",
+        )
 
     def add(self, name: str, shows: str = "", **said: object) -> int:
         vectors = {"vectors": {SPACE: meaning(shows)}} if shows else {}

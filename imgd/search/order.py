@@ -1,0 +1,82 @@
+"""The order of an answer: photos that were found, as one page of them, by score, date or path."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from imgd.search.cursor import Cursor, Key
+from imgd.store.database import Database
+from imgd.store.statements import load_statements
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """A photo, and what it is sorted by."""
+
+    photo_id: int
+    key: Key
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A part of an answer, in its order. `more`: something follows."""
+
+    photos: tuple[Placed, ...] = ()
+    more: bool = False
+
+    def cursor(self, before: Cursor | None) -> Cursor | None:
+        """Where the next page begins; None on the last one."""
+        if not self.more or not self.photos:
+            return None
+        last = self.photos[-1]
+        depth = (before.depth if before is not None else 0) + len(self.photos)
+        return Cursor(last.key, last.photo_id, depth)
+
+
+class Order:
+    """Sorts photos that were found. Blocking: not for the event loop."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._sql = load_statements("imgd.search", "search")
+
+    def page(self, scores: Mapping[int, float], sort: str, after: Cursor | None, limit: int) -> Page:
+        """The `limit` photos that follow `after`; equal keys in the order of ids, for dates the newer first."""
+        if sort == "date":
+            placed = self._by_date(scores)
+        elif sort == "path":
+            placed = self._by_path(scores)
+        else:
+            placed = sorted(
+                (Placed(photo_id, score) for photo_id, score in scores.items()),
+                key=lambda each: (-float(each.key), each.photo_id),
+            )
+        follow = [each for each in placed if after is None or _follows(each, after, sort)]
+        return Page(tuple(follow[:limit]), len(follow) > limit)
+
+    def _by_date(self, photo_ids: Iterable[int]) -> list[Placed]:
+        with self._database.read() as library:
+            rows = library.execute(self._sql["moments"], {"photo_ids": json.dumps(list(photo_ids))}).fetchall()
+        return [Placed(*row) for row in sorted(rows, key=lambda row: (row[1], row[0]), reverse=True)]
+
+    def _by_path(self, photo_ids: Iterable[int]) -> list[Placed]:
+        with self._database.read() as library:
+            rows = library.execute(self._sql["paths"], {"photo_ids": json.dumps(list(photo_ids))}).fetchall()
+        placed = [Placed(photo_id, path_key(root, folder, name)) for photo_id, root, folder, name, _ in rows]
+        return sorted(placed, key=lambda each: (each.key, each.photo_id))
+
+
+def path_key(root: bytes, folder: bytes, name: bytes) -> bytes:
+    """What photos are sorted by for their paths: the files of a folder stand before those of its subfolders."""
+    return b"\0".join((root, folder, name))
+
+
+def _follows(placed: Placed, cursor: Cursor, sort: str) -> bool:
+    here, there = (placed.key, placed.photo_id), (cursor.key, cursor.photo_id)
+    if sort == "date":
+        return here < there
+    if sort == "path":
+        return here > there
+    return (placed.key, -placed.photo_id) < (cursor.key, -cursor.photo_id)

@@ -1,0 +1,238 @@
+"""One branch of a query, ranked: every way of searching asked, what they say fused into one score a photo."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Awaitable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+
+from imgd.errors import ImgdError, QueryError
+from imgd.index.spaces import SpaceIndexes
+from imgd.index.words import Words
+from imgd.search.branches import Branch
+from imgd.search.clock import AllEncoders
+from imgd.search.exact import ExactSearch
+from imgd.search.likeness import Files, LikenessSearch, Target
+from imgd.search.listing import Listing
+from imgd.search.notes import Notes
+from imgd.search.pictures import Alike, PictureSearch
+from imgd.search.query import Like
+from imgd.search.rank import Likeness, Signals, score
+from imgd.search.restriction import Restriction
+from imgd.search.terms import Terms
+from imgd.search.vocabulary import Vocabulary
+from imgd.search.wording import Worded, WordSearch
+from imgd.store.database import Database
+from imgd.store.statements import load_statements
+
+T = TypeVar("T")
+_SQL = load_statements("imgd.search", "search")
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A branch with what was looked up for it; `restriction` is None where it may find every photo."""
+
+    branch: Branch
+    terms: Terms
+    restriction: Restriction | None
+
+
+@dataclass(frozen=True, slots=True)
+class Ranked:
+    """The photos that a branch found, with their scores, 0 to 1.
+
+    `unlisted`: how many more match that are not among the candidates; `counted`: whether that is all of them.
+    `signals` and `near` say why.
+    """
+
+    terms: Terms
+    scores: Mapping[int, float]
+    unlisted: int = 0
+    counted: bool = True
+    signals: Signals = field(default_factory=Signals)
+
+    def why(self, photo_id: int) -> list[str]:
+        """The reasons that are no words of the photo, in short: `looks like: 0.41 (cut-off 0.28)`."""
+        return [
+            f"looks like: {each.similarities[photo_id]:.2f} (cut-off {each.least:.2f})"
+            for each in self.signals.likenesses
+            if each.similarities.get(photo_id, -1.0) >= each.least
+        ]
+
+    def reasons(self, photo_id: int) -> list[str]:
+        """What else is to be known: exact hits, and the rank in each way of searching."""
+        signals = self.signals
+        lines = [f"named exactly: {self.terms.sentence}"] if photo_id in signals.exact else []
+        ranks = [("by all words", signals.full), ("by some words", signals.partial)]
+        ranks.append(("by meaning", sorted(signals.near, key=lambda each: (-signals.near[each], each))))
+        ranks += [(f"by looks in {each.space}", list(each.similarities)) for each in signals.likenesses]
+        lines += [f"rank {found.index(photo_id) + 1} {way}" for way, found in ranks if photo_id in found]
+        return lines
+
+
+class RankedSearch:
+    """Ranks branches."""
+
+    def __init__(
+        self,
+        database: Database,
+        words: Words,
+        vocabulary: Vocabulary,
+        spaces: SpaceIndexes,
+        encoders: AllEncoders,
+        *,
+        files: Files,
+        cache: Path,
+    ) -> None:
+        """`cache`: a folder for vectors of labels and backgrounds, which can be made again."""
+        self._wording = WordSearch(words)
+        self._exact = ExactSearch(database, words, vocabulary)
+        del cache
+        self._database = database
+        self._pictures = PictureSearch(spaces, encoders)
+        self._likeness = LikenessSearch(database, words, spaces, encoders, files)
+        self._listing = Listing(database)
+
+    @property
+    def space_count(self) -> int:
+        return len(self._pictures.spaces())
+
+    async def warm(self) -> None:
+        """Prepare every space; without models, nothing."""
+        spaces = self._pictures.spaces()
+        await asyncio.gather(
+            *(self._pictures.warm(each) for each in spaces),
+            return_exceptions=True,
+        )
+
+    async def find(self, prepared: Prepared, candidates: int, cwd: bytes | None, notes: Notes) -> Ranked:
+        """The photos of a branch, `candidates` of them for each way of searching.
+
+        Raises:
+            QueryError: when what stands after `like:` is not found.
+        """
+        branch, terms, restriction = prepared.branch, prepared.terms, prepared.restriction
+        if not branch.is_ranked:
+            return await asyncio.to_thread(self._listed, terms, restriction, candidates)
+        words = asyncio.to_thread(self._find_words, terms, restriction, candidates, notes)
+        (worded, exact), looks, likes = await asyncio.gather(
+            words,
+            self._find_looks(terms, restriction, notes),
+            self._find_likes(branch.likes, restriction, candidates, cwd, notes),
+        )
+        return await asyncio.to_thread(self._score, terms, worded, exact, (*looks, *likes))
+
+    def _listed(self, terms: Terms, restriction: Restriction | None, candidates: int) -> Ranked:
+        """Filters alone, beside other branches: the newest photos, all alike."""
+        if restriction is None:
+            return Ranked(terms, {})
+        page = self._listing.page(restriction, "date", None, candidates)
+        found, counted = restriction.count()
+        scores = {each.photo_id: 1.0 for each in page.photos}
+        return Ranked(terms, scores, max(0, found - len(scores)), counted)
+
+    def _find_words(
+        self, terms: Terms, restriction: Restriction | None, candidates: int, notes: Notes
+    ) -> tuple[Worded, Mapping[int, float]]:
+        if not terms.sentence:
+            return Worded(), {}
+        try:
+            found = self._wording.find(terms, restriction, candidates)
+            return found, self._exact.find(terms.sentence, restriction, candidates)
+        except ImgdError as error:
+            notes.add(f"words cannot be searched now: {error}")
+            return Worded(), {}
+
+    async def _find_looks(self, terms: Terms, restriction: Restriction | None, notes: Notes) -> list[Likeness]:
+        """What looks like the words; a query of quoted phrases alone asks for no likeness."""
+        if not terms.words:
+            return []
+        return await _those_that_work(
+            [self._look(space, terms, restriction) for space in self._pictures.spaces()],
+            notes,
+        )
+
+    async def _look(self, space: str, terms: Terms, restriction: Restriction | None) -> Likeness | None:
+        alike = await self._pictures.find(space, terms)
+        if alike is None or not alike.vectors:
+            return None
+        return await asyncio.to_thread(self._of_photos, alike, restriction)
+
+    def _of_photos(self, alike: Alike, restriction: Restriction | None) -> Likeness:
+        with self._database.read() as library:
+            rows = library.execute(
+                _SQL["photos_of_vectors"], {"vector_ids": json.dumps([each for each, _ in alike.vectors])}
+            )
+            photo_of = dict(rows.fetchall())
+        similarities: dict[int, float] = {}
+        for vector_id, similarity in alike.vectors:
+            if vector_id in photo_of:
+                similarities.setdefault(photo_of[vector_id], similarity)
+        if restriction is not None and similarities:
+            photo_ids = np.fromiter(similarities, np.int64, len(similarities))
+            similarities = {each: similarities[each] for each in photo_ids[restriction.keep(photo_ids)].tolist()}
+        return Likeness(alike.space, similarities, alike.cutoff)
+
+    async def _find_likes(
+        self,
+        likes: Sequence[Like],
+        restriction: Restriction | None,
+        candidates: int,
+        cwd: bytes | None,
+        notes: Notes,
+    ) -> list[Likeness]:
+        """What looks like the photos after `like:`, one after the other."""
+        found: list[Likeness] = []
+        for like in likes:
+            try:
+                target = await self._likeness.resolve(like.target, cwd)
+            except QueryError as error:
+                raise QueryError(error.detail, column=like.column, hint=error.hint) from error
+            found += await _those_that_work(
+                [self._find_like(target, space, restriction, candidates) for space in target.vectors], notes
+            )
+        return found
+
+    async def _find_like(
+        self, target: Target, space: str, restriction: Restriction | None, candidates: int
+    ) -> Likeness | None:
+        within = restriction.ids if restriction is not None else None
+        found = await self._likeness.find(target, space, candidates, within)
+        if found is None or not found.similarities:
+            return None
+        similarities = found.similarities
+        if restriction is not None:
+            photo_ids = np.fromiter(similarities, np.int64, len(similarities))
+            kept = await asyncio.to_thread(restriction.keep, photo_ids)
+            similarities = {each: similarities[each] for each in photo_ids[kept].tolist()}
+        return Likeness(space, similarities, found.cutoff)
+
+    def _score(
+        self,
+        terms: Terms,
+        worded: Worded,
+        exact: Mapping[int, float],
+        likenesses: Sequence[Likeness],
+    ) -> Ranked:
+        signals = Signals(exact, worded.full, worded.doubtful, worded.partial, {}, likenesses)
+        scores = score(signals).scores
+        return Ranked(terms, scores, max(0, worded.found - len(worded.full)), worded.counted, signals)
+
+
+async def _those_that_work(searches: Sequence[Awaitable[T | None]], notes: Notes) -> list[T]:
+    """The answers of `searches`; one that cannot be made now is noted, and does not keep the others back."""
+    found = []
+    for each in await asyncio.gather(*searches, return_exceptions=True):
+        if isinstance(each, ImgdError):
+            notes.add(f"the picture search is waiting: {each}. {each.advice}".strip())
+        elif isinstance(each, BaseException):
+            raise each
+        elif each is not None:
+            found.append(each)
+    return found

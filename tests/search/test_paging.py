@@ -1,0 +1,100 @@
+"""Answers page by page, in every order."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from imgd.errors import RequestError
+from imgd.search.engine import SearchAnswer
+from imgd.search.options import SearchOptions
+
+QUERIES = ["beach", "iso:>=400", "-night", "beach OR iso:>=400", '"by night"', "beach night"]
+SORTS = ["score", "date", "path"]
+
+
+@pytest.fixture
+def trips(bench):
+    """60 photos of three folders; two of three have a date, half are of the beach."""
+    bench.photos = [
+        bench.add(
+            f"IMG_{n % 20:04}.jpg",
+            folder=f"trip {n // 20}",
+            texts=[("caption", ("beach " if n % 2 else "town ") + ("by night" if n % 5 == 0 else "by day"))],
+            metadata={"iso": 100 * (n % 8), **({"taken_at": f"2023-05-{n % 28 + 1:02}T10:00:00"} if n % 3 else {})},
+        )
+        for n in range(60)
+    ]
+    bench.refresh()
+    return bench
+
+
+def ask(bench, query: str, **options: object) -> SearchAnswer:
+    return asyncio.run(bench.engine.search(query, SearchOptions(**options)))
+
+
+def pages(bench, query: str, sort: str, limit: int, between=lambda: None) -> list[SearchAnswer]:
+    answers = [ask(bench, query, sort=sort, limit=limit)]
+    while answers[-1].after:
+        between()
+        answers.append(ask(bench, query, sort=sort, limit=limit, after=answers[-1].after))
+    return answers
+
+
+@pytest.mark.parametrize("sort", SORTS)
+@pytest.mark.parametrize("query", QUERIES)
+def test_the_pages_of_an_answer_are_the_whole_answer(trips, query, sort):
+    whole = ask(trips, query, sort=sort, limit=1000)
+    assert whole.after == ""
+    assert whole.found == len(whole.hits) > 10
+    found = [hit.photo_id for answer in pages(trips, query, sort, 7) for hit in answer.hits]
+    assert found == [hit.photo_id for hit in whole.hits]
+
+
+@pytest.mark.parametrize("sort", SORTS)
+@pytest.mark.parametrize("query", QUERIES)
+def test_a_photo_that_is_added_or_removed_between_pages_shifts_none_of_the_others(trips, query, sort):
+    before = [hit.photo_id for hit in ask(trips, query, sort=sort, limit=1000).hits]
+    first = ask(trips, query, sort=sort, limit=10)
+    trips.library.remove(before[3])
+    newer = trips.add(
+        "AAA.jpg", folder="trip 0", texts=[("caption", "beach by night")], metadata={"taken_at": "2024-01-01T00:00:00"}
+    )
+    trips.refresh()
+    rest = ask(trips, query, sort=sort, limit=1000, after=first.after)
+    shown = [hit.photo_id for hit in (*first.hits, *rest.hits) if hit.photo_id != newer]
+    assert len(shown) == len(set(shown))
+    assert set(shown) == set(before)
+
+
+def test_by_date_the_newest_are_first_and_those_without_a_date_last(trips):
+    hits = ask(trips, "beach", sort="date", limit=1000).hits
+    dates = dict(trips.library.ask("SELECT photo_id, coalesce(taken_at, '') FROM metadata"))
+    assert [dates[hit.photo_id] for hit in hits] == sorted((dates[hit.photo_id] for hit in hits), reverse=True)
+    assert dates[hits[-1].photo_id] == ""
+
+
+def test_by_path_folders_follow_one_another(trips):
+    paths = [hit.path for hit in ask(trips, "iso:>=400", sort="path", limit=1000).hits]
+    assert paths == sorted(paths)
+
+
+def test_filters_alone_list_the_newest_first(trips):
+    by_score = ask(trips, "iso:>=400", limit=1000)
+    by_date = ask(trips, "iso:>=400", sort="date", limit=1000)
+    assert by_score.hits == by_date.hits
+
+
+def test_hits_below_the_least_score_are_left_out(trips):
+    everything = ask(trips, "beach night", limit=1000)
+    least = everything.hits[5].score
+    answer = ask(trips, "beach night", limit=1000, min_score=least)
+    assert all(hit.score >= least - 1e-4 for hit in answer.hits)
+    assert 0 < answer.found < everything.found
+
+
+def test_a_cursor_of_another_query_is_refused(trips):
+    after = ask(trips, "beach", limit=5).after
+    with pytest.raises(RequestError, match="another query"):
+        ask(trips, "town", limit=5, after=after)
