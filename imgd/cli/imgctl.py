@@ -29,6 +29,7 @@ def _plugin_commands() -> Iterable[click.Command]:
         "search": "imgd.cli.search:search",
         "show": "imgd.cli.show:show",
         "wait": "imgd.cli.wait:wait",
+        "duplicates": "imgd.cli.duplicates:duplicates",
         "failed": "imgd.cli.queue:failed",
         "retry": "imgd.cli.queue:retry",
         "confirm": "imgd.cli.queue:confirm",

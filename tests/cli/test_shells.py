@@ -46,11 +46,34 @@ def test_a_shell_completes_keys_and_the_librarys_values_over_colons(shell, runni
     assert running.services.warmed.wait(10)
 
 
-@pytest.mark.parametrize("typed", ["person:", "'person:", '"person:', 'person:"', "person:A", "'dog person:An"])
+@pytest.mark.parametrize(
+    "typed",
+    [
+        "person:",
+        "'person:",
+        '"person:',
+        'person:"',
+        "person:A",
+        "'dog person:An",
+        'person:\\"An',
+        "dog\\ person:An",
+    ],
+)
 def test_a_value_with_a_blank_reaches_imgctl_whole_whatever_quote_is_open(shell, typed):
     line = shell.completed(f"imgctl search {typed}")
     dog = "dog " if "dog" in typed else ""
     assert unquoted(line) == ["imgctl", "search", f'{dog}person:"Anna K"']
+
+
+def test_what_nothing_completes_stays_as_it_is(shell):
+    for typed in (
+        "imgctl search nosuchkey:x",
+        "imgctl nosuch",
+        "imgctl search 'no such",
+        "imgctl search --nosuch",
+    ):
+        assert shell.completed(typed) == typed
+    assert shell.completed("~/bin/imgctl search camera:s") == "~/bin/imgctl search camera:sony "
 
 
 def test_a_key_in_an_open_quote_leaves_it_open_for_the_value(shell, running):
