@@ -5,38 +5,48 @@ from __future__ import annotations
 import os
 import sqlite3
 import threading
-import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import Future
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from imgd.errors import ImgdError, StoreDamagedError, StoreError
-from imgd.index.documents import Changed, DocumentSource, Position
+from imgd.index.apart import run_apart
+from imgd.index.documents import ASSEMBLY
+from imgd.index.text_build import build_text
+from imgd.index.text_update import TextUpdate
 from imgd.store.changes import newest_change_seq
 from imgd.store.database import Database
 from imgd.store.migrate import migrations
 from imgd.store.statements import load_statements
 
-_CHUNK_S = 0.015  # what one write transaction aims at; no search may wait for one longer than 50 ms
-_LEAST_CHUNK, _FIRST_CHUNK, _MOST_CHUNK = 20, 100, 1000
-_REBUILD_CHUNK = 4000
+_FEW = 1_000
+"""Up to so many photos are built here, which takes a tenth of a second; more of them in a process of their own."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Manifest:
+    """What an index says of itself."""
+
+    covered_seq: int
+    assembly: int
 
 
 class TextIndex:
     """The documents of all present photos and their words, in a database of its own.
 
-    It is derived from the library: where it is missing, damaged or of another schema, `refresh` builds it anew
-    in a file beside and puts that in its place; until then `ready` is false.
+    It is derived from the library: where it is missing, damaged, of another schema or assembled otherwise,
+    `refresh` builds it anew in a file beside and puts that in its place. One that can be read serves until then.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self._sql = load_statements("imgd.index", "text")
-        self._source = DocumentSource()
+        self._library_sql = load_statements("imgd.index", "library")
         self._refreshing = threading.Lock()
         self._gate = threading.Condition()
         self._readers = 0
+        self._is_replacing = False
         self._database: Database | None = None
         self._damage = ""
         self._longest_write_s = 0.0
@@ -53,25 +63,26 @@ class TextIndex:
 
     @property
     def longest_write_s(self) -> float:
-        """The longest write transaction of a refresh so far, in seconds: the longest that a search can have waited
-        for one. No part of the daemon asks; it is here for benchmarks to hold the chunks to their aim."""
+        """The longest write transaction of a refresh so far, in seconds: the longest that another writer can have
+        waited for one. No part of the daemon asks; it is here for benchmarks to hold the writes to their aim."""
         return self._longest_write_s
 
     def covered_seq(self) -> int:
-        """Every change of the library up to this number is in the documents."""
+        """Every change of the library up to this number is in the documents, as they are assembled now."""
         if not self.ready:
             return 0
-        with self.read() as connection:
-            return int(connection.execute(self._sql["manifest"]).fetchone()[0])
+        manifest = self._manifest()
+        return manifest.covered_seq if manifest.assembly == ASSEMBLY else 0
 
     @contextmanager
     def read(self) -> Iterator[sqlite3.Connection]:
-        """A connection that cannot write.
+        """A connection that cannot write. Not to be nested: while a new index is put in place, this waits.
 
         Raises:
             StoreError: when the index is not ready, or is found damaged: then the next refresh rebuilds it.
         """
         with self._gate:
+            self._gate.wait_for(lambda: not self._is_replacing)
             database = self._database
             if database is None:
                 raise StoreError("the text index is being built", hint="Try again in a moment.")
@@ -90,14 +101,17 @@ class TextIndex:
     def refresh(self, library: Database, stopped: Callable[[], bool] = lambda: False) -> int:
         """Bring every document up to the library's newest change, and say how many photos were read for it.
 
-        A chunk is one transaction, and remembers how far it came: what a crash or `stopped` leaves undone,
-        the next refresh does.
+        What a crash or `stopped` leaves undone, the next refresh does.
+
+        Raises:
+            StoreError: when the library cannot be read, or the disk is full.
         """
         with self._refreshing:
             database = self._database
-            if database is not None and not self._damage and not self._is_ahead_of(library):
+            if database is not None and not self._damage:
                 try:
-                    return self._bring_up_to_date(database, library, stopped)
+                    if self._is_of(library):
+                        return self._bring_up_to_date(database, library, stopped)
                 except StoreDamagedError as error:
                     self._damage = str(error)
             return self._rebuild(library, stopped)
@@ -121,152 +135,80 @@ class TextIndex:
         try:
             with database.read() as connection:
                 connection.execute(self._sql["manifest"]).fetchone()[0]
+            database.write(lambda connection: connection.execute(self._sql["checkpoint_apart"])).result()
         except BaseException:
             database.close()
             raise
         return database
 
-    def _is_ahead_of(self, library: Database) -> bool:
-        """Whether the documents are of another library than this one, which is younger."""
+    def _manifest(self) -> _Manifest:
+        with self.read() as connection:
+            covered, _, _, assembly = connection.execute(self._sql["manifest"]).fetchone()
+        return _Manifest(covered, assembly)
+
+    def _is_of(self, library: Database) -> bool:
+        """Whether the documents are assembled as they are now, and not of another, older library than this one."""
         with library.read() as connection:
             newest = newest_change_seq(connection)
-        return self.covered_seq() > newest
+        manifest = self._manifest()
+        return manifest.assembly == ASSEMBLY and manifest.covered_seq <= newest
 
     def _bring_up_to_date(self, database: Database, library: Database, stopped: Callable[[], bool]) -> int:
-        with library.read() as connection:
-            target = newest_change_seq(connection)
-        with database.read() as connection:
-            covered, at_seq, at_photo = connection.execute(self._sql["manifest"]).fetchone()
-        if covered >= target:
-            return 0
-        read = self._put_changed(database, library, Position(at_seq, at_photo), target, stopped)
-        self._drop_removed(database, library, covered, stopped)
-        if not stopped():
-            _execute(database, self._sql["cover"], {"covered": target}).result()
-        return read
-
-    def _put_changed(
-        self, database: Database, library: Database, position: Position, target: int, stopped: Callable[[], bool]
-    ) -> int:
-        read, limit = 0, _FIRST_CHUNK
-        while not stopped():
-            with library.snapshot() as connection:
-                chunk = self._source.changed(connection, position, target, limit)
-            if chunk is None:
-                break
-            took_s = self._write_chunk(database, chunk)
-            read += len(chunk.documents) + len(chunk.absent)
-            position = chunk.position
-            limit = min(max(int(limit * min(1.5, _CHUNK_S / max(took_s, 1e-6))), _LEAST_CHUNK), _MOST_CHUNK)
-        return read
-
-    def _write_chunk(self, database: Database, chunk: Changed) -> float:
-        """Put one chunk's documents and how far they reach in one transaction; returns its seconds."""
-
-        def put(connection: sqlite3.Connection) -> float:
-            began = time.perf_counter()
-            connection.executemany(self._sql["put"], chunk.documents)
-            connection.executemany(self._sql["drop"], [(photo_id,) for photo_id in chunk.absent])
-            place = {"at_seq": chunk.position.change_seq, "at_photo": chunk.position.photo_id}
-            connection.execute(self._sql["move_on"], place)
-            return began
-
-        began = database.write(put).result()
-        took_s = time.perf_counter() - began
-        self._longest_write_s = max(self._longest_write_s, took_s)
-        return took_s
-
-    def _drop_removed(
-        self, database: Database, library: Database, covered: int, stopped: Callable[[], bool]
-    ) -> None:
-        after = 0
-        while not stopped():
-            with library.read() as connection:
-                photo_ids = self._source.removed(connection, covered, after, _FIRST_CHUNK)
-            if not photo_ids:
-                return
-            _execute_many(database, self._sql["drop"], [(photo_id,) for photo_id in photo_ids]).result()
-            after = photo_ids[-1]
+        update = TextUpdate(database, library, stopped)
+        try:
+            return update.run()
+        finally:
+            self._longest_write_s = max(self._longest_write_s, update.longest_write_s)
 
     def _rebuild(self, library: Database, stopped: Callable[[], bool]) -> int:
-        """Build all documents in a file beside, their words in one go at the end, and put it in place."""
+        """Build all documents and their words in a file beside, and put it in place."""
         beside = self.path.with_name(self.path.name + ".new")
         _unlink_database(beside)
-        database = self._open(beside)
         try:
-            read = self._fill(database, library, stopped)
+            if not self._build(library, beside, stopped):
+                return 0
+            self._replace(beside)
         finally:
-            database.close()
-        if stopped():
             _unlink_database(beside)
-            return 0
-        self._replace(beside)
         self._damage = ""
-        # What changed while the rebuild ran.
+        with self.read() as connection:
+            read = int(connection.execute(self._sql["count_documents"]).fetchone()[0])
+        # What changed while the build ran.
         return read + self._bring_up_to_date(self._require(), library, stopped)
 
-    def _fill(self, database: Database, library: Database, stopped: Callable[[], bool]) -> int:
+    def _build(self, library: Database, beside: Path, stopped: Callable[[], bool]) -> bool:
         with library.read() as connection:
-            target = newest_change_seq(connection)
-        with database.read() as connection:
-            triggers = connection.execute(self._sql["triggers"]).fetchall()
-
-        def drop_triggers(connection: sqlite3.Connection) -> None:
-            for name, _ in triggers:
-                connection.execute(f"DROP TRIGGER {name}")
-
-        def finish(connection: sqlite3.Connection) -> None:
-            connection.execute(self._sql["rebuild_words"])
-            for _, script in triggers:
-                connection.execute(script)
-            connection.execute(self._sql["cover"], {"covered": target})
-
-        database.write(drop_triggers).result()
-        read, position = 0, Position(0, 0)
-        while not stopped():
-            with library.snapshot() as snapshot:
-                chunk = self._source.changed(snapshot, position, target, _REBUILD_CHUNK)
-            if chunk is None:
-                # A photo removed meanwhile is among the removed ones of the refresh that follows.
-                database.write(finish).result()
-                break
-            _execute_many(database, self._sql["put"], chunk.documents)
-            place = {"at_seq": chunk.position.change_seq, "at_photo": chunk.position.photo_id}
-            _execute(database, self._sql["move_on"], place).result()
-            position = chunk.position
-            read += len(chunk.documents)
-        return read
+            count = connection.execute(self._library_sql["count_photos"], {"limit": _FEW + 1}).fetchone()[0]
+        if count > _FEW:
+            return run_apart("imgd.index.text_build", [str(library.path), str(beside)], stopped)
+        build_text(library.path, beside)
+        return True
 
     def _replace(self, beside: Path | None) -> None:
         """Close the database in use once nobody reads it, and open `beside` in its place."""
         with self._gate:
-            old, self._database = self._database, None
-            self._gate.wait_for(lambda: self._readers == 0)
-            if old is not None:
-                old.close()
-            if beside is None:
-                return
-            if self.path.exists() and (self._damage or old is None):
-                self.path.replace(self.path.with_name(self.path.name + ".damaged"))
-            _unlink_database(self.path)
-            beside.replace(self.path)
-            sync_folder(self.path.parent)
-            self._database = self._open(self.path)
+            self._is_replacing = True
+            try:
+                self._gate.wait_for(lambda: self._readers == 0)
+                old, self._database = self._database, None
+                if old is not None:
+                    old.close()
+                if beside is None:
+                    return
+                if self.path.exists() and (self._damage or old is None):
+                    self.path.replace(self.path.with_name(self.path.name + ".damaged"))
+                _unlink_database(self.path, ("-wal", "-shm"))
+                beside.replace(self.path)
+                sync_folder(self.path.parent)
+                self._database = self._open(self.path)
+            finally:
+                self._is_replacing = False
+                self._gate.notify_all()
 
     def _require(self) -> Database:
         if self._database is None:
             raise StoreError("the text index is closed")
         return self._database
-
-
-def _execute(database: Database, statement: str, values: Mapping[str, int]) -> Future[sqlite3.Cursor]:
-    return database.write(lambda connection: connection.execute(statement, values))
-
-
-def _execute_many(
-    database: Database, statement: str, rows: Sequence[tuple[object, ...]]
-) -> Future[sqlite3.Cursor]:
-    return database.write(lambda connection: connection.executemany(statement, rows))
 
 
 def sync_folder(folder: Path) -> None:
@@ -278,6 +220,6 @@ def sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
-def _unlink_database(path: Path) -> None:
-    for suffix in ("", "-wal", "-shm"):
+def _unlink_database(path: Path, suffixes: tuple[str, ...] = ("", "-wal", "-shm")) -> None:
+    for suffix in suffixes:
         path.with_name(path.name + suffix).unlink(missing_ok=True)

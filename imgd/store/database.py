@@ -44,7 +44,7 @@ class Database:
         self._work: queue.SimpleQueue[tuple[Work[object], Future[object]] | None] = queue.SimpleQueue()
         self._readers: queue.LifoQueue[sqlite3.Connection] = queue.LifoQueue(_IDLE_READERS)
         self._closed = False
-        with _named_errors(path):
+        with named_errors(path):
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
             self._writer = self._connect()
@@ -76,7 +76,7 @@ class Database:
             connection = self._connect()
             connection.execute("PRAGMA query_only = ON")
         try:
-            with _named_errors(self.path):
+            with named_errors(self.path):
                 yield connection
         finally:
             if connection.in_transaction:
@@ -151,7 +151,7 @@ class Database:
         return not busy
 
     def _transact(self, work: Work[T]) -> T:
-        with _named_errors(self.path):
+        with named_errors(self.path):
             self._writer.execute("BEGIN IMMEDIATE")
             try:
                 result = work(self._writer)
@@ -164,7 +164,7 @@ class Database:
 
 
 @contextmanager
-def _named_errors(path: Path) -> Iterator[None]:
+def named_errors(path: Path) -> Iterator[None]:
     """sqlite3's errors as imgd's, where a person can do something about them."""
     try:
         yield

@@ -13,6 +13,7 @@ import pytest
 
 from imgd.store.changes import next_change_seq
 from imgd.store.database import Database
+from imgd.store.findings import PEOPLE
 from imgd.store.migrate import migrations
 
 
@@ -55,7 +56,7 @@ class Library:
 
     def say(self, photo_id: int, **said: object) -> None:
         """Replace what is known of a photo: tags={label: score}, texts=[(kind, text)], regions=[(kind, label)],
-        vectors={space: values}, metadata={column: value}."""
+        vectors={space: values}, metadata={column: value}. Keywords and labels of objects become tags, too."""
 
         def work(connection: sqlite3.Connection) -> None:
             change_seq = next_change_seq(connection)
@@ -109,7 +110,9 @@ class Library:
         return connection.execute("SELECT id FROM folders WHERE display_path = ?", (folder,)).fetchone()[0]
 
     def _say(self, connection: sqlite3.Connection, photo_id: int, **said: object) -> None:
-        for label, score in dict(said.get("tags", {})).items():
+        keywords = {text: 1.0 for kind, text in said.get("texts", ()) if kind == "keyword"}
+        labels = {label: 0.9 for kind, label in said.get("regions", ()) if label and kind not in PEOPLE}
+        for label, score in (labels | keywords | dict(said.get("tags", {}))).items():
             connection.execute("INSERT OR IGNORE INTO labels (label) VALUES (?)", (label,))
             connection.execute(
                 "INSERT INTO tags SELECT ?, 1, id, ? FROM labels WHERE label = ?", (photo_id, score, label)

@@ -13,45 +13,33 @@ SELECT photo_id FROM removed_photos WHERE change_seq > :covered AND photo_id > :
 -- name: count_changed
 SELECT count(*) FROM (SELECT 1 FROM photos WHERE change_seq > :covered LIMIT :limit);
 
--- name: documents
--- A label that several analyzers or regions give counts once. Weak guesses are no words of a document.
-WITH chosen AS MATERIALIZED (SELECT value AS photo_id FROM json_each(:photo_ids)),
-said AS (
-    SELECT photo_id, 'nothing' AS field, '' AS text FROM chosen
-    UNION
-    SELECT photo_id,
-           CASE kind WHEN 'keyword' THEN 'tag' WHEN 'caption' THEN 'caption' WHEN 'text' THEN 'text'
-                     WHEN 'place' THEN 'place' WHEN 'camera' THEN 'camera' WHEN 'person' THEN 'person'
-                     ELSE 'other' END,
-           text
-    FROM chosen CROSS JOIN texts USING (photo_id)
-    UNION
-    SELECT photo_id, 'tag', label
-    FROM chosen CROSS JOIN tags USING (photo_id) JOIN labels ON labels.id = label_id WHERE score >= :least_score
-    UNION
-    SELECT photo_id, CASE kind WHEN 'face' THEN 'person' ELSE 'tag' END, label
-    FROM chosen CROSS JOIN regions USING (photo_id) WHERE label <> '' AND score >= :least_score
-),
-fields AS (
-    SELECT photo_id,
-           group_concat(text, char(10)) FILTER (WHERE field = 'person') AS person,
-           group_concat(text, char(10)) FILTER (WHERE field = 'tag') AS tag,
-           group_concat(text, char(10)) FILTER (WHERE field = 'caption') AS caption,
-           group_concat(text, char(10)) FILTER (WHERE field = 'text') AS text,
-           group_concat(text, char(10)) FILTER (WHERE field = 'place') AS place,
-           group_concat(text, char(10)) FILTER (WHERE field = 'camera') AS camera,
-           group_concat(text, char(10)) FILTER (WHERE field = 'other') AS other
-    FROM said GROUP BY photo_id
-)
-SELECT photos.id, coalesce(fields.person, ''), coalesce(fields.tag, ''), coalesce(fields.caption, ''),
-       coalesce(fields.text, ''), photos.display_name, folders.display_path,
-       fields.place, city, region, country,
-       fields.camera, camera_make, camera_model, lens,
-       fields.other, substr(taken_at, 1, 4)
-FROM fields CROSS JOIN photos ON photos.id = fields.photo_id
-JOIN folders ON folders.id = photos.folder_id
-LEFT JOIN metadata ON metadata.photo_id = photos.id
-WHERE photos.state = 'present';
+-- name: next_photos
+SELECT id FROM photos WHERE id > :after ORDER BY id LIMIT :limit;
+
+-- name: count_photos
+SELECT count(*) FROM (SELECT 1 FROM photos LIMIT :limit);
+
+-- name: document_photos
+SELECT photos.id, display_name, display_path, city, region, country, camera_make, camera_model, lens,
+       substr(taken_at, 1, 4)
+FROM photos JOIN folders ON folders.id = folder_id LEFT JOIN metadata ON metadata.photo_id = photos.id
+WHERE photos.id IN (SELECT value FROM json_each(:photo_ids)) AND photos.state = 'present';
+
+-- name: document_texts
+-- Keywords are among the tags.
+SELECT photo_id, kind, text FROM texts
+WHERE photo_id IN (SELECT value FROM json_each(:photo_ids)) AND kind <> 'keyword';
+
+-- name: document_tags
+-- Labels of regions are among the tags. Weak guesses are no words of a document.
+SELECT photo_id, label FROM tags CROSS JOIN labels ON labels.id = label_id
+WHERE photo_id IN (SELECT value FROM json_each(:photo_ids)) AND score >= :least_score;
+
+-- name: document_people
+-- The plus keeps SQLite to the photos: by the index over kinds it would read every person of the library.
+SELECT photo_id, label FROM regions
+WHERE photo_id IN (SELECT value FROM json_each(:photo_ids)) AND +kind IN ('person', 'face') AND label <> ''
+AND score >= :least_score;
 
 -- name: spaces
 SELECT id, name, dimensions FROM spaces ORDER BY id;

@@ -1,13 +1,19 @@
 -- What is done in text.db.
 
 -- name: manifest
-SELECT covered_seq, at_seq, at_photo FROM manifest;
+SELECT covered_seq, at_seq, at_photo, assembly FROM manifest;
 
 -- name: move_on
 UPDATE manifest SET at_seq = :at_seq, at_photo = :at_photo;
 
 -- name: cover
 UPDATE manifest SET covered_seq = max(covered_seq, :covered);
+
+-- name: cover_all
+UPDATE manifest SET covered_seq = :covered, at_seq = :covered, at_photo = 0x7fffffffffffffff, assembly = :assembly;
+
+-- name: put_new
+INSERT INTO documents VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
 
 -- name: put
 -- A document whose text did not change costs no write.
@@ -28,6 +34,19 @@ SELECT name, sql FROM sqlite_master WHERE type = 'trigger';
 
 -- name: rebuild_words
 INSERT INTO words (words) VALUES ('rebuild');
+
+-- name: hash_size
+INSERT INTO words (words, rank) VALUES ('hashsize', :bytes);
+
+-- name: merge_words
+INSERT INTO words (words, rank) VALUES ('merge', :pages);
+
+-- name: checkpoint_apart
+-- Commits leave the WAL alone.
+PRAGMA wal_autocheckpoint = 0;
+
+-- name: checkpoint
+PRAGMA wal_checkpoint(PASSIVE);
 
 -- name: check_words
 INSERT INTO words (words, rank) VALUES ('integrity-check', 1);
@@ -54,6 +73,9 @@ SELECT group_concat(rowid) FROM
 
 -- name: count_matching
 SELECT count(*) FROM (SELECT 1 FROM words WHERE words MATCH :match LIMIT :limit);
+
+-- name: count_documents
+SELECT count(*) FROM words_docsize;
 
 -- name: entries
 SELECT photo_id, person, tag, name FROM documents WHERE photo_id IN (SELECT value FROM json_each(:photo_ids));
