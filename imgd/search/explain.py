@@ -63,6 +63,7 @@ class Explanations:
             finders = [each for each in rankings if photo_id in each.scores]
             for each in finders:
                 why += each.why(photo_id)
+            why = why or [line for each in finders for line in each.reasons(photo_id)][:1]
             reasons = [line for each in finders for line in each.reasons(photo_id)] if in_full else []
             path = os.path.join(root, folder, name)
             explained.append(

@@ -11,7 +11,7 @@ from typing import TypeVar
 
 import numpy as np
 
-from imgd.errors import ImgdError, QueryError
+from imgd.errors import ImgdError, QueryError, SearchError
 from imgd.index.spaces import SpaceIndexes
 from imgd.index.words import Words
 from imgd.search.branches import Branch
@@ -192,8 +192,8 @@ class RankedSearch:
         for like in likes:
             try:
                 target = await self._likeness.resolve(like.target, cwd)
-            except QueryError as error:
-                raise QueryError(error.detail, column=like.column, hint=error.hint) from error
+            except (QueryError, SearchError) as error:
+                raise QueryError(error.detail, column=like.column, hint=error.advice) from error
             found += await _those_that_work(
                 [self._find_like(target, space, restriction, candidates) for space in target.vectors], notes
             )

@@ -81,13 +81,19 @@ def test_excluded_words_take_hits_away_whatever_found_them(animals):
 
 
 def test_a_new_photo_is_found_by_its_looks_before_its_words_are_indexed(animals):
-    new = animals.add("new.jpg", "horse", tags={"unicorn": 1.0})
+    new = animals.add("new.jpg", "horse", texts=[("caption", "a unicorn")])
     assert animals.find("horse") == [new]
     answer = animals.search("unicorn")
     assert answer.hits == ()
     assert answer.notes == ("the words of 1 changed photos are not in the index yet",)
     animals.refresh()
     assert animals.find("unicorn") == [new]
+
+
+def test_a_new_photo_is_found_by_a_whole_tag_before_its_words_are_indexed(animals):
+    new = animals.add("new.jpg", tags={"unicorn": 1.0})
+    [hit] = animals.search("unicorn").hits
+    assert (hit.photo_id, hit.why) == (new, ("named exactly: unicorn",))
 
 
 def test_missing_and_removed_photos_are_not_found_even_before_the_refresh(animals):
@@ -149,7 +155,7 @@ def test_many_searches_run_at_once(animals):
 
 
 @pytest.mark.parametrize(
-    "query", ["c++", "AND", "a*", "NEAR(cat dog)", "tag : cat", "cat OR", "^cat", "{cat}", "cat\x00dog"]
+    "query", ["c++", "AND", "a*", "NEAR(cat dog)", "tag : cat", "cat or", "^cat", "{cat}", "cat\x00dog"]
 )
 def test_characters_that_mean_something_to_the_index_mean_nothing_in_a_query(animals, query):
     animals.search(query)

@@ -1,0 +1,142 @@
+"""Queries of the whole language over real indexes."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from imgd.errors import QueryError, RequestError
+from imgd.search.options import SORTS, SearchOptions
+
+EXAMPLES = int(os.environ.get("IMGD_FUZZED_QUERIES", "300"))
+PIECES = [
+    *'dog|cat*|"on the|"|(|)|-|NOT|OR| |:|..|*|iso:|iso:>=|100|date:|2023-06|2023-13|like:|#1|/etc/passwd'.split(
+        "|"
+    ),
+    *"has:|is:raw|tag:|camera:|size:>1MB|shutter:<1/0|1e999|nan|rating:|focal:35mm|path:|../|root:|type:raw".split(
+        "|"
+    ),
+    *"near:38.7,-9.1,20km|a.b:1|text:|caption:x|person:|^|{tag}|+|AND|%|_|'|\\|é|类|𝔘|\x00|\ud800".split("|"),
+]
+
+
+@pytest.fixture
+def album(bench):
+    """A few photos that differ in what filters ask for."""
+    bench.photos = {
+        "dog": bench.add(
+            "dog.jpg",
+            "dog",
+            tags={"dog": 0.9},
+            texts=[("caption", "a dog on the beach")],
+            metadata={
+                "iso": 100,
+                "camera_make": "SONY",
+                "camera_model": "ILCE-7M3",
+                "taken_at": "2023-07-01T12:00:00",
+            },
+        ),
+        "wolf": bench.add(
+            "wolf.jpg",
+            "wolf",
+            tags={"timber wolf": 0.8},
+            metadata={"iso": 1600, "camera_make": "Canon", "taken_at": "2022-01-01T12:00:00"},
+        ),
+        "cat": bench.add("cat.jpg", "cat", tags={"cat": 0.9}, metadata={"iso": 3200, "camera_make": "SONY"}),
+        **{
+            thing: bench.add(f"{n}.jpg", thing) for n, thing in enumerate(("house", "tree", "boat", "bird", "car"))
+        },
+    }
+    bench.refresh()
+    return bench
+
+
+def names(album, query: str) -> set[str]:
+    found = album.find(query)
+    return {name for name, photo_id in album.photos.items() if photo_id in found}
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        ("dog OR cat", {"dog", "cat"}),
+        ("(dog OR cat) iso:>=1600", {"cat"}),
+        ("dog OR iso:1600", {"dog", "wolf"}),
+        ("camera:sony", {"dog", "cat"}),
+        ("camera:sony -cat", {"dog"}),
+        ("camera:sony -iso:100", {"cat"}),
+        ("-(camera:sony OR iso:1600) boat", {"boat"}),
+        ("camera:sony dog", {"dog"}),
+        ("date:2023", {"dog"}),
+        ("date:2022..2023", {"dog", "wolf"}),
+        ('"on the beach" OR wolf', {"dog", "wolf"}),
+        ('"on the beach" iso:>100', set()),
+        ("tag:dog", {"dog"}),
+        ("caption:beach", {"dog"}),
+        ("wol*", {"wolf"}),
+        ("tag:cat OR tag:dog", {"dog", "cat"}),
+    ],
+)
+def test_words_filters_and_alternatives_combine(album, query, expected):
+    assert names(album, query) == expected
+
+
+def test_a_filter_keeps_what_looks_alike_within_it(album):
+    assert names(album, "coffee OR cat iso:100") == set()
+    assert names(album, "cat iso:3200") == {"cat"}
+
+
+def test_a_photo_of_the_library_finds_those_that_look_like_it(album):
+    twin = album.add("twin.jpg", "boat")
+    found = album.find(f"like:#{album.photos['boat']}")
+    assert found[:2] == [album.photos["boat"], twin]
+
+
+def test_likenesses_and_filters_combine(album):
+    album.add("twin.jpg", "dog", metadata={"iso": 800})
+    assert names(album, f"like:#{album.photos['dog']} iso:100") == {"dog"}
+
+
+def test_an_unknown_target_of_like_is_told_with_its_column(album):
+    with pytest.raises(QueryError) as raised:
+        album.search("dog like:nowhere.jpg")
+    assert raised.value.column == 5
+
+
+def test_every_reason_is_given_where_it_is_asked_for(album):
+    answer = asyncio.run(album.engine.search("dog beach", SearchOptions(explain=True)))
+    [hit, *_] = answer.hits
+    assert hit.photo_id == album.photos["dog"]
+    assert "rank 1 by all words" in hit.reasons
+    assert any(line.startswith("looks like: ") for line in hit.reasons)
+    assert any(line.startswith("caption: ") for line in hit.reasons)
+
+
+def test_without_asking_reasons_are_short(album):
+    assert album.search("dog").hits[0].reasons == ()
+
+
+QUERIES = st.one_of(st.text(max_size=60), st.lists(st.sampled_from(PIECES), max_size=12).map("".join))
+
+
+@settings(
+    max_examples=EXAMPLES,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+@given(QUERIES, st.sampled_from(SORTS), st.text(max_size=10) | st.just(""))
+def test_any_text_is_answered_or_refused_in_plain_words(album, query, sort, after):
+    options = SearchOptions(limit=5, sort=sort, after=after, cwd=b"/")
+    with contextlib.suppress(QueryError, RequestError):
+        assert len(asyncio.run(album.engine.search(query, options)).hits) <= 5
+
+
+@settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(QUERIES)
+def test_any_text_can_be_completed(album, query):
+    assert len(asyncio.run(album.engine.complete(query, 10))) <= 10
