@@ -14,15 +14,12 @@ from imgd.errors import QueryError, RequestError
 from imgd.search.options import SORTS, SearchOptions
 
 EXAMPLES = int(os.environ.get("IMGD_FUZZED_QUERIES", "300"))
-PIECES = [
-    *'dog|cat*|"on the|"|(|)|-|NOT|OR| |:|..|*|iso:|iso:>=|100|date:|2023-06|2023-13|like:|#1|/etc/passwd'.split(
-        "|"
-    ),
-    *"has:|is:raw|tag:|camera:|size:>1MB|shutter:<1/0|1e999|nan|rating:|focal:35mm|path:|../|root:|type:raw".split(
-        "|"
-    ),
-    *"near:38.7,-9.1,20km|a.b:1|text:|caption:x|person:|^|{tag}|+|AND|%|_|'|\\|é|类|𝔘|\x00|\ud800".split("|"),
-]
+_TYPED = r"""
+dog cat* "on the " ( ) - NOT OR : .. * iso: iso:>= 100 date: 2023-06 2023-13 like: #1 /etc/passwd has: is:raw tag:
+camera: size:>1MB shutter:<1/0 1e999 nan rating: focal:35mm path: ../ root: type:raw near:38.7,-9.1,20km text:
+a.b:1 caption:x person: ^ {tag} + AND % _ ' \ é 类 𝔘
+"""
+PIECES = [*_TYPED.split(), " ", "\x00", "\ud800"]
 
 
 @pytest.fixture
