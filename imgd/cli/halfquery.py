@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,6 +11,7 @@ from click.shell_completion import CompletionItem
 
 from imgd.cli.session import Session
 from imgd.errors import ImgdError
+from imgd.index.spelling import fold
 from imgd.search.keys import KEYS, find_key
 
 if TYPE_CHECKING:
@@ -31,10 +32,10 @@ def complete_query(context: Context, half: str) -> list[CompletionItem[str]]:
     key, _, value = term.partition(":")
     if find_key(key) == "like" and not value.startswith("#"):
         return [CompletionItem(f"{head}{key}:{path}") for path in _files(value)]
-    return [_described(each) for each in _ask(context, half) or (head + each for each in _known(term))]
+    return [_described(head, each) for each in _begun(term, _ask(context, term) or tuple(_known(term)))]
 
 
-def _ask(context: Context, half: str) -> tuple[str, ...]:
+def _ask(context: Context, term: str) -> tuple[str, ...]:
     from imgd.control.client import ControlClient
 
     given = context.find_root().params
@@ -42,7 +43,7 @@ def _ask(context: Context, half: str) -> tuple[str, ...]:
     try:
         with ControlClient(path, _PATIENCE_S) as client:
             client.warm_search()
-            return client.complete(half)
+            return client.complete(term)
     except ImgdError:
         return ()
 
@@ -69,9 +70,17 @@ def _known(term: str) -> Iterator[str]:
         yield from (f"{typed}:{each}" for each in KEYS[key].values if each.startswith(value))
 
 
-def _described(completion: str) -> CompletionItem[str]:
-    key = find_key(_last_term(completion)[1].removesuffix(":")) if completion.endswith(":") else None
-    return CompletionItem(completion, help=KEYS[key].help if key else None)
+def _begun(term: str, completions: tuple[str, ...]) -> Sequence[str]:
+    """Of several, those that begin as it was typed: shells put what all have in common in its place, and would
+    take letters away for a value that only has such a word somewhere."""
+    typed = fold(term.replace('"', ""))
+    begun = [each for each in completions if fold(each.replace('"', "")).startswith(typed)]
+    return begun or completions[:1]
+
+
+def _described(head: str, completion: str) -> CompletionItem[str]:
+    key = find_key(completion.removesuffix(":")) if completion.endswith(":") else None
+    return CompletionItem(head + completion, help=KEYS[key].help if key else None)
 
 
 def _files(value: str) -> Iterator[str]:

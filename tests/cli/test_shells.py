@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from shell_session import ShellSession
 
 from imgd.cli.shells import quote_rest, split_line
+from imgd.control.protocol import CompleteAnswer
 
 
 @pytest.fixture(params=["bash", "zsh", "fish"])
@@ -126,3 +127,15 @@ def test_what_is_completed_is_quoted_as_bash_reads_it(quote):
     command = f"printf %s {quote}{quote_rest(text, quote)}{quote}"
     said = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=True).stdout
     assert said == text
+
+
+def test_values_that_only_have_such_a_word_take_no_letters_away(running, shell):
+    running.services.known = ("tag:seaside", "tag:sea", 'tag:"small seal"')
+    running.services.complete = lambda _query, _limit: _answer(running.services.known)
+    assert shell.completed("imgctl search tag:se") == "imgctl search tag:sea"
+    running.services.known = ('tag:"small seal"',)
+    assert unquoted(shell.completed("imgctl search tag:se"))[-1] == 'tag:"small seal"'
+
+
+async def _answer(completions: tuple[str, ...]) -> CompleteAnswer:
+    return CompleteAnswer(completions)

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from imgd.control.counts import CachedCounts
+from imgd.control.duplicates import duplicates_kind
 from imgd.control.memory import measure_processes
 from imgd.control.paths import path_exact, path_text
 from imgd.control.protocol import (
@@ -20,6 +21,9 @@ from imgd.control.protocol import (
     CompleteAnswer,
     ConfirmRequest,
     CountAnswer,
+    DuplicateFile,
+    DuplicateGroup,
+    DuplicatesAnswer,
     FailedAnswer,
     Fault,
     Hit,
@@ -39,6 +43,7 @@ from imgd.control.protocol import (
 from imgd.control.queries import LibraryQueries
 from imgd.control.server import ControlServer
 from imgd.control.services import PhotoName
+from imgd.duplicates.listing import Kind
 from imgd.errors import PhotoUnknownError, PreviewMissingError, QueryError, RequestError
 from imgd.search.options import SearchOptions
 from imgd.store.database import Database
@@ -116,10 +121,10 @@ class LibraryServices:
         return CountAnswer(1)
 
     async def complete(self, query: str, limit: int) -> CompleteAnswer:
-        head, _, half = query.rpartition(" ")
-        head += " " if head else ""
-        fitting = (each for each in self.known if each.replace('"', "").startswith(half.replace('"', "")))
-        return CompleteAnswer(tuple(head + each for each in fitting)[:limit])
+        typed = query.replace('"', "")
+        return CompleteAnswer(
+            tuple(each for each in self.known if each.replace('"', "").startswith(typed))[:limit]
+        )
 
     async def preview(self, photo_id: int) -> bytes:
         if not 101 <= photo_id <= 145:
@@ -133,6 +138,16 @@ class LibraryServices:
 
     async def failed(self, after: str, limit: int) -> FailedAnswer:
         return await asyncio.to_thread(self.queries.failed, after, limit)
+
+    async def duplicates(self, kind: str, after: str, limit: int) -> DuplicatesAnswer:
+        """Two groups of one pair each, a page each; `near` finds none."""
+        wanted = duplicates_kind(kind)
+        groups = () if wanted is Kind.NEAR else (_pair("cat"), _pair("dog"))
+        first = int(after or 0)
+        end = min(first + limit, len(groups))
+        return DuplicatesAnswer(
+            wanted, groups[first:end], len(groups), str(end) if end < len(groups) else "", notes=("all were read",)
+        )
 
     async def retry(self, request: RetryRequest) -> CountAnswer:
         if request.analyzer not in (None, "technical", "labels"):
@@ -217,6 +232,14 @@ def _page_of_many(query: str, options: SearchOptions) -> SearchAnswer:
     return SearchAnswer(
         query, tuple(hits), 12.3, notes, found=1234, found_exact=options.sort != "path", after=after
     )
+
+
+def _pair(name: str) -> DuplicateGroup:
+    files = (
+        DuplicateFile(1, f"/photos/{name}.jpg", 70_000, 640, 480),
+        DuplicateFile(2, f"/photos/copy of {name}.jpg", 70_000),
+    )
+    return DuplicateGroup(files, 2, 140_000, 70_000)
 
 
 def make_library(directory: Path) -> Database:
