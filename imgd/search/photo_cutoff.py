@@ -17,6 +17,9 @@ NEAREST = 2 / 3
 """How far of the way from the centre to being the same (1.0) the limit may lie. In a library of one kind of photo
 (portraits, a time lapse) the centre is near 1 already, and scatters would put the limit beyond what a copy has."""
 
+COPY = 0.995
+"""What a copy reaches at least, the rounding of stored vectors and of indexes included."""
+
 SAMPLE = 1000
 """Photos whose pairs are compared."""
 
@@ -34,7 +37,8 @@ class PhotoCutoff:
     @property
     def least(self) -> float:
         """The similarity from which two photos count as alike."""
-        return min(self.centre + OUTSTANDING * self.scatter, self.centre + NEAREST * (1.0 - self.centre))
+        nearest = self.centre + NEAREST * (1.0 - self.centre)
+        return min(self.centre + OUTSTANDING * self.scatter, nearest, COPY)
 
 
 class PhotoCutoffs:

@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 
 from imgd.errors import ModelMissingError, SearchError
-from imgd.pipeline.messages import AnalyzerSpec
+from imgd.pipeline.messages import AnalyzerSpec, PhotoToEncode
 from imgd.pipeline.process import ChildStarter
 from imgd.search import encoder_child
 from imgd.search.encoder import EncoderProcess
@@ -37,7 +38,9 @@ async def encoders(*offered: str) -> AsyncIterator[tuple[EncoderProcess, ChildSt
     """All toy encoders are installed; those `offered` have their models."""
     import toy_encoders
 
-    kinds = {name: getattr(toy_encoders, name) for name in ("Letters", "Process", "Unloadable")}
+    kinds = {
+        name: getattr(toy_encoders, name) for name in ("Letters", "Process", "Unloadable", "Colours", "Sizes")
+    }
     starter = ChildStarter()
     process = EncoderProcess(starter, {kind.space: kind for kind in kinds.values()})
     process.offer(
@@ -64,7 +67,7 @@ def test_texts_become_one_row_each() -> None:
             assert rows.dtype == np.float32
             np.testing.assert_allclose(rows, [[1, 0, 0], [0, 0, 1]], atol=1e-3)
             assert list(starter.names().values()) == ["imgd-nursery", "imgd-encoder"]
-            assert set(process.spaces()) == {"letters:3", "process:2", "unloadable:2"}
+            assert set(process.spaces()) == {"letters:3", "process:2", "unloadable:2", "colours:3", "sizes:4"}
             assert process.background("letters:3") == ("abc", "cab")
 
     asyncio.run(work())
@@ -240,5 +243,69 @@ def test_an_idle_process_ends_and_the_next_search_starts_another(monkeypatch: py
             while len(starter.pids) > 1:  # noqa: ASYNC110
                 await asyncio.sleep(0.01)
             assert await lives_in(process) != before
+
+    asyncio.run(work())
+
+
+def photo(colour: tuple[int, int, int], name: bytes = b"a.jpg", size: tuple[int, int] = (3, 4)) -> PhotoToEncode:
+    pixels = np.full((*size, 3), colour, np.uint8)
+    return PhotoToEncode(b"/p/" + name, "jpeg", 40, 30, *size, pixels.tobytes())
+
+
+def test_a_photo_becomes_one_row_in_a_process_of_its_own() -> None:
+    async def work() -> None:
+        async with encoders("Letters", "Colours", "Sizes") as (process, starter):
+            assert process.photo_edges() == {"colours:3": 32, "sizes:4": 64}
+            row = await process.encode_photo("colours:3", photo((0, 30, 40)))
+            np.testing.assert_allclose(row, [0, 0.6, 0.8], atol=1e-6)
+            sizes: npt.NDArray[np.float32] = await process.encode_photo("sizes:4", photo((0, 0, 0)))
+            np.testing.assert_allclose(sizes / sizes[0], [1, 4 / 3, 10, 40 / 3], rtol=1e-5)
+            assert not (await process.encode_photo("colours:3", photo((0, 0, 0)))).any()
+            assert list(starter.names().values()) == ["imgd-nursery", "imgd-likeness"]
+            await process.encode("letters:3", ["a"])
+            assert "imgd-encoder" in starter.names().values()
+
+    asyncio.run(work())
+
+
+def test_a_photo_that_crashes_its_encoder_costs_only_its_own_search() -> None:
+    async def work() -> None:
+        async with encoders("Process", "Colours") as (process, _):
+            before = await lives_in(process)
+            crashed, *rows = await asyncio.gather(
+                process.encode_photo("colours:3", photo((9, 9, 9), b"crash.jpg")),
+                process.encode_photo("colours:3", photo((0, 30, 40))),
+                process.encode("process:2", ["x"]),
+                return_exceptions=True,
+            )
+            assert str(crashed) == str(SearchError("the encoder process ended"))
+            np.testing.assert_allclose(rows[0], [0, 0.6, 0.8], atol=1e-6)  # type: ignore[arg-type]
+            assert await lives_in(process) == before
+
+    asyncio.run(work())
+
+
+def test_a_photo_that_an_encoder_cannot_take_is_refused_with_its_reason() -> None:
+    async def work() -> None:
+        async with encoders("Sizes", "Letters") as (process, _):
+            with pytest.raises(SearchError, match="ValueError: too odd"):
+                await process.encode_photo("sizes:4", photo((0, 0, 0), b"odd.jpg"))
+            with pytest.raises(SearchError, match="NotImplementedError"):
+                await process.encode_photo("letters:3", photo((0, 0, 0)))
+
+    asyncio.run(work())
+
+
+def test_an_encoder_without_its_models_for_photos_still_serves_words() -> None:
+    async def work() -> None:
+        import toy_encoders
+
+        async with encoders() as (process, _):
+            advice = {"colours:3": "run `imgctl models pull eye`"}
+            process.offer({"colours:3": spec(toy_encoders.Colours)}, {}, advice)
+            assert (await process.encode("colours:3", ["green"]))[0, 1] == 1
+            with pytest.raises(ModelMissingError) as caught:
+                await process.encode_photo("colours:3", photo((0, 0, 0)))
+            assert caught.value.advice == "run `imgctl models pull eye`"
 
     asyncio.run(work())

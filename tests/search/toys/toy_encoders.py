@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from imgd import QueryEncoder
+from imgd import PhotoInput, QueryEncoder
 
 
 class Letters(QueryEncoder[None]):
@@ -60,3 +60,40 @@ class Unloadable(QueryEncoder[None]):
 
     def encode_texts(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
         raise NotImplementedError
+
+
+class Colours(QueryEncoder[None]):
+    """The mean colour of a photo; black ones have none. A photo called `crash` ends its process."""
+
+    name = "colours"
+    space = "colours:3"
+    dimensions = 3
+    edge = 32
+
+    def encode_texts(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
+        return np.eye(3, dtype=np.float32)[[("red", "green", "blue").index(text) for text in texts]]
+
+    def encode_photos(self, photos: Sequence[PhotoInput]) -> npt.NDArray[np.float32]:
+        if "crash" in photos[0].path:
+            os._exit(3)
+        rows = np.stack([photo.image.mean(axis=(0, 1)) for photo in photos])
+        lengths = np.linalg.norm(rows, axis=1, keepdims=True)
+        return np.divide(rows, lengths, out=np.zeros_like(rows), where=lengths > 0).astype(np.float32)
+
+
+class Sizes(QueryEncoder[None]):
+    """The four sizes of a photo: of its pixels, and its own. It cannot take a photo called `odd`."""
+
+    name = "sizes"
+    space = "sizes:4"
+    dimensions = 4
+    edge = 64
+
+    def encode_texts(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
+        raise NotImplementedError
+
+    def encode_photos(self, photos: Sequence[PhotoInput]) -> npt.NDArray[np.float32]:
+        if "odd" in photos[0].path:
+            raise ValueError("too odd")
+        sizes = [(*photo.image.shape[:2], photo.height, photo.width) for photo in photos]
+        return np.array(sizes, np.float32) / np.linalg.norm(sizes, axis=1, keepdims=True).astype(np.float32)
