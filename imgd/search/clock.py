@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from imgd.pipeline.messages import PhotoToEncode
 from imgd.search.likeness import PhotoEncoders
-from imgd.search.pictures import Encoders
+from imgd.search.query_texts import Encoders
 
 
 class AllEncoders(Encoders, PhotoEncoders, Protocol):

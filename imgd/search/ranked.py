@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,18 +19,17 @@ from imgd.search.exact import ExactSearch
 from imgd.search.likeness import Files, LikenessSearch, Target
 from imgd.search.listing import Listing
 from imgd.search.notes import Notes
-from imgd.search.pictures import Alike, PictureSearch
+from imgd.search.pictures import PictureSearch
 from imgd.search.query import Like
+from imgd.search.query_texts import QueryTexts
 from imgd.search.rank import Likeness, Signals, score
 from imgd.search.restriction import Restriction
 from imgd.search.terms import Terms
 from imgd.search.vocabulary import Vocabulary
 from imgd.search.wording import Worded, WordSearch
 from imgd.store.database import Database
-from imgd.store.statements import load_statements
 
 T = TypeVar("T")
-_SQL = load_statements("imgd.search", "search")
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,9 +91,8 @@ class RankedSearch:
         """`cache`: a folder for vectors of labels and backgrounds, which can be made again."""
         self._wording = WordSearch(words)
         self._exact = ExactSearch(database, words, vocabulary)
-        del cache
-        self._database = database
-        self._pictures = PictureSearch(spaces, encoders)
+        texts = QueryTexts(encoders, cache)
+        self._pictures = PictureSearch(spaces, texts)
         self._likeness = LikenessSearch(database, words, spaces, encoders, files)
         self._listing = Listing(database)
 
@@ -123,7 +120,7 @@ class RankedSearch:
         words = asyncio.to_thread(self._find_words, terms, restriction, candidates, notes)
         (worded, exact), looks, likes = await asyncio.gather(
             words,
-            self._find_looks(terms, restriction, notes),
+            self._find_looks(terms, restriction, candidates, notes),
             self._find_likes(branch.likes, restriction, candidates, cwd, notes),
         )
         return await asyncio.to_thread(self._score, terms, worded, exact, (*looks, *likes))
@@ -149,35 +146,19 @@ class RankedSearch:
             notes.add(f"words cannot be searched now: {error}")
             return Worded(), {}
 
-    async def _find_looks(self, terms: Terms, restriction: Restriction | None, notes: Notes) -> list[Likeness]:
+    async def _find_looks(
+        self, terms: Terms, restriction: Restriction | None, candidates: int, notes: Notes
+    ) -> list[Likeness]:
         """What looks like the words; a query of quoted phrases alone asks for no likeness."""
         if not terms.words:
             return []
         return await _those_that_work(
-            [self._look(space, terms, restriction) for space in self._pictures.spaces()],
+            [
+                self._pictures.find(space, terms.sentence, terms.content_words, restriction, candidates)
+                for space in self._pictures.spaces()
+            ],
             notes,
         )
-
-    async def _look(self, space: str, terms: Terms, restriction: Restriction | None) -> Likeness | None:
-        alike = await self._pictures.find(space, terms)
-        if alike is None or not alike.vectors:
-            return None
-        return await asyncio.to_thread(self._of_photos, alike, restriction)
-
-    def _of_photos(self, alike: Alike, restriction: Restriction | None) -> Likeness:
-        with self._database.read() as library:
-            rows = library.execute(
-                _SQL["photos_of_vectors"], {"vector_ids": json.dumps([each for each, _ in alike.vectors])}
-            )
-            photo_of = dict(rows.fetchall())
-        similarities: dict[int, float] = {}
-        for vector_id, similarity in alike.vectors:
-            if vector_id in photo_of:
-                similarities.setdefault(photo_of[vector_id], similarity)
-        if restriction is not None and similarities:
-            photo_ids = np.fromiter(similarities, np.int64, len(similarities))
-            similarities = {each: similarities[each] for each in photo_ids[restriction.keep(photo_ids)].tolist()}
-        return Likeness(alike.space, similarities, alike.cutoff)
 
     async def _find_likes(
         self,

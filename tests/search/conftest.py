@@ -57,7 +57,9 @@ class ToyEncoders:
     def photo_edges(self) -> Mapping[str, int]:
         return {}
 
-    async def encode(self, space: str, texts: Sequence[str]) -> npt.NDArray[np.float32]:
+    async def encode(
+        self, space: str, texts: Sequence[str], *, background: bool = False
+    ) -> npt.NDArray[np.float32]:
         if self.missing:
             raise ModelMissingError("minilm-l6-v2", hint="`imgctl models pull default`")
         self.texts += texts
