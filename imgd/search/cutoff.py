@@ -4,11 +4,17 @@ Similarities mean nothing by themselves: where they lie depends on the space and
 things that an encoder names (`background_texts`) are compared with the library's own vectors. Most of those pairs
 are no match, so their median and the distance from it to their 84th percentile tell where similarity by chance
 lies and how far it scatters (for a normal distribution, mean and standard deviation; robust against the pairs that
-do match). A query matches when its best photo stands out of that by `OUTSTANDING` such distances.
+do match).
+
+Two questions are asked. Whether a query matches at all is answered strictly, by its best photo. Which photos are
+then listed is answered mildly: what is there once may well be there again, less clearly.
 """
 
 from __future__ import annotations
 
+import math
+import threading
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,16 +22,26 @@ import numpy.typing as npt
 
 from imgd.index.vectors import SpaceIndex
 
-OUTSTANDING = 2.9
-"""Chosen on 275 captions of 211 photos and 45 things that none of them shows, of 2.7, 2.9 and 3.1: most of the
-latter find nothing, while recall@5 of the captions falls by 0.015. Each half of them alone chooses the same."""
+Vectors = npt.NDArray[np.float32]
+
+OUTSTANDING = 3.2
+"""How many scatters above the centre the best photo of a query must lie."""
+
+TWO_OUTSTANDING = 2.65
+"""A sentence is like no photo as a whole, so it also matches by two of its words: the mean of the two that stand
+out most, each by its best photo.
+
+Both were chosen on 275 captions of 211 photos and 48 things that none of them shows (bench/semantic.py), so that
+most of the latter find nothing, while recall@5 of the captions falls by less than 0.02."""
+
+LISTED = 1.5
+"""How many scatters above the centre a photo is listed, once a query of a few words matches."""
 
 BELOW_BEST = 2.0
-"""How many scatters below the best photo another one of the same query may lie. A long sentence is like no photo
-as a whole, so its hits lie lower than those of a single word, but close together."""
+"""How many scatters below a sentence's best photo another one is listed."""
 
 FEW_WORDS = 2
-"""Queries of more words than this also stand out by a single one of their words."""
+"""Queries of more telling words than this are sentences."""
 
 SAMPLE = 2000
 """Vectors of the library that a background is measured on."""
@@ -40,17 +56,22 @@ class Cutoff:
     centre: float
     scatter: float
 
-    @property
-    def least(self) -> float:
-        """The similarity from which a query's best photo counts as a match."""
-        return self.centre + OUTSTANDING * self.scatter
+    def least(self, best: float, best_of_words: Sequence[float] = ()) -> float:
+        """The similarity from which photos are listed; infinite where the query matches nothing.
 
-    def of_sentence(self, best: float) -> float:
-        """The similarity that a photo needs to match a sentence whose best photo has `best`."""
-        return min(self.least, best - BELOW_BEST * self.scatter)
+        `best`: the similarity of the query's best photo; `best_of_words`: of a sentence, that of the best photo of
+        each of its words.
+        """
+        outstanding = self.centre + OUTSTANDING * self.scatter
+        two = float(np.mean(sorted(best_of_words)[-2:])) if best_of_words else -math.inf
+        if best < outstanding and two < self.centre + TWO_OUTSTANDING * self.scatter:
+            return math.inf
+        if not best_of_words:
+            return self.centre + LISTED * self.scatter
+        return min(outstanding, best - BELOW_BEST * self.scatter)
 
 
-def measure(background: npt.NDArray[np.float32], vectors: npt.NDArray[np.float32]) -> Cutoff:
+def measure(background: Vectors, vectors: Vectors) -> Cutoff:
     """The cut-off from the similarities of `background` (b, d) to `vectors` (n, d), all L2-normalised.
 
     It is not widened for a small library. In samples of 3 of 211 photos the limit wanders by 0.03, but so few are
@@ -62,22 +83,43 @@ def measure(background: npt.NDArray[np.float32], vectors: npt.NDArray[np.float32
     return Cutoff(float(centre), float(upper - centre))
 
 
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """A cut-off, the vectors of the library (n, d) that it was measured on, and the newest one of that time."""
+
+    cutoff: Cutoff
+    sample: Vectors
+    newest_id: int
+
+    def best(self, queries: Vectors) -> list[float]:
+        """For each of `queries`, a similarity that its best photo has at least: that of the best in the sample."""
+        return [float(each) for each in (queries @ self.sample.T).max(axis=1)] if len(queries) else []
+
+
 class Cutoffs:
-    """The cut-offs of all spaces, measured when first asked for and again when a space has changed enough."""
+    """The cut-offs of all spaces: measured when first asked for, and again, beside the searches, when a space has
+    changed enough. Blocking: not for the event loop."""
 
     def __init__(self) -> None:
-        self._known: dict[str, tuple[int, Cutoff]] = {}
+        self._known: dict[str, Measured] = {}
+        self._measuring = threading.Lock()
 
-    def of(self, index: SpaceIndex, background: npt.NDArray[np.float32]) -> Cutoff | None:
-        """The cut-off of `index`; None while it has no vectors. Reads the library: not for the event loop."""
-        index.catch_up()
-        newest_id = index.newest_id
+    def of(self, index: SpaceIndex, background: Vectors) -> Measured | None:
+        """What is known of `index`, be it a little old; None while the space has no vectors."""
+        if index.space.name not in self._known:
+            self.renew(index, background)
+        return self._known.get(index.space.name)
+
+    def is_stale(self, index: SpaceIndex) -> bool:
+        """Whether many vectors have come since it was measured."""
         known = self._known.get(index.space.name)
-        if known is not None and newest_id - known[0] <= _RENEW_SHARE * index.size:
-            return known[1]
-        vectors = index.sample(SAMPLE)
-        if not len(vectors):
-            return None
-        cutoff = measure(background, vectors)
-        self._known[index.space.name] = (newest_id, cutoff)
-        return cutoff
+        return known is not None and index.newest_id - known.newest_id > _RENEW_SHARE * index.size
+
+    def renew(self, index: SpaceIndex, background: Vectors) -> None:
+        """Measure it now: `SAMPLE` vectors, a tenth of a second."""
+        with self._measuring:
+            index.catch_up()
+            newest_id = index.newest_id
+            vectors = index.sample(SAMPLE)
+            if len(vectors):
+                self._known[index.space.name] = Measured(measure(background, vectors), vectors, newest_id)

@@ -3,75 +3,60 @@
 from __future__ import annotations
 
 import asyncio
-from collections import OrderedDict
+import math
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 
+from imgd.index.matches import Matches
 from imgd.index.spaces import SpaceIndexes
 from imgd.index.vectors import SpaceIndex
-from imgd.search.cutoff import FEW_WORDS, Cutoffs
-from imgd.search.terms import Terms
+from imgd.search.cutoff import FEW_WORDS, Cutoffs, Measured
+from imgd.search.query_texts import QueryTexts
+from imgd.search.rank import Likeness
+from imgd.search.restriction import Restriction
 
-_CACHED_TEXTS = 500
-_CANDIDATES = 1000
+MOST_WORDS = 16
+"""Words of a sentence that are looked at one by one."""
 
+_SEARCHED_WORDS = 3
+_ASKED = 1000
+_ENOUGH = 200
+"""So many photos that pass a broad restriction are enough, among the most similar ones of all."""
 
-class Encoders(Protocol):
-    """The query encoders of all plugins, in a process of their own."""
-
-    def spaces(self) -> Sequence[str]:
-        """Spaces that texts can be encoded into."""
-        ...
-
-    def background(self, space: str) -> Sequence[str]:
-        """Everyday things that a photo could show, against which the space's cut-off is calibrated."""
-        ...
-
-    async def encode(self, space: str, texts: Sequence[str]) -> npt.NDArray[np.float32]:
-        """(len(texts), dimensions), each row L2-normalised.
-
-        Raises:
-            ImgdError: when it cannot be done now; its hint says what helps.
-        """
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class Alike:
-    """What one space found: (vector id, similarity), best first, all above `cutoff`."""
-
-    space: str
-    cutoff: float
-    vectors: Sequence[tuple[int, float]]
+Vectors = npt.NDArray[np.float32]
 
 
 class PictureSearch:
     """Searches every space that has both an encoder and vectors."""
 
-    def __init__(self, spaces: SpaceIndexes, encoders: Encoders) -> None:
+    def __init__(self, spaces: SpaceIndexes, texts: QueryTexts) -> None:
         self._spaces = spaces
-        self._encoders = encoders
+        self._texts = texts
         self._cutoffs = Cutoffs()
-        self._backgrounds: dict[str, npt.NDArray[np.float32]] = {}
-        self._texts: OrderedDict[tuple[str, str], npt.NDArray[np.float32]] = OrderedDict()
+        self._renewals: dict[str, asyncio.Task[None]] = {}
 
     def spaces(self) -> Sequence[str]:
-        return self._encoders.spaces()
+        return self._texts.spaces()
 
     async def warm(self, space: str) -> None:
-        """Encode what every search in `space` needs.
+        """Prepare what every search in `space` needs.
 
         Raises:
             ImgdError: as `Encoders.encode`.
         """
-        await self._background(space)
+        background = await self._texts.background(space)
+        index = await asyncio.to_thread(self._spaces.get, space)
+        if index is not None and background is not None:
+            await asyncio.to_thread(self._cutoffs.renew, index, background)
 
-    async def find(self, space: str, terms: Terms) -> Alike | None:
-        """What looks like `terms` in `space`; None when the library has no vectors there.
+    async def find(
+        self, space: str, sentence: str, words: Sequence[str], restriction: Restriction | None, candidates: int
+    ) -> Likeness | None:
+        """The `candidates` photos most like `sentence` in `space`, which of them match, and how that was judged.
+
+        `words`: those of the sentence that tell something. None when the library has no vectors there.
 
         Raises:
             ImgdError: as `Encoders.encode`.
@@ -79,43 +64,88 @@ class PictureSearch:
         index = await asyncio.to_thread(self._spaces.get, space)
         if index is None or not index.space.dimensions:
             return None
-        words = terms.content_words
-        queries = await self._encode(space, [terms.sentence, *(words if len(words) > FEW_WORDS else ())])
-        background = await self._background(space)
-        # An encoder that names no background is measured by the query itself.
-        return await asyncio.to_thread(
-            self._compare, index, queries, queries[:1] if background is None else background
-        )
+        telling = words[:MOST_WORDS] if len(words) > FEW_WORDS else ()
+        queries = await self._texts.encode(space, [sentence, *telling])
+        background = await self._texts.background(space)
+        if background is None:
+            background = queries[:1]  # an encoder that names no background is measured by the query itself
+        found = await asyncio.to_thread(self._compare, index, queries, background, restriction, candidates)
+        self._renew_later(index, background)
+        return found
 
     def _compare(
-        self, index: SpaceIndex, queries: npt.NDArray[np.float32], background: npt.NDArray[np.float32]
-    ) -> Alike:
-        cutoff = self._cutoffs.of(index, background)
-        found = index.search(queries[0], _CANDIDATES)
-        if cutoff is None or not found:
-            return Alike(index.space.name, 1.0, ())
-        words = index.search_many(queries[1:], 1) if len(queries) > 1 else []
-        if max(found[0][1], *(row[0][1] for row in words), -1.0) < cutoff.least:
-            return Alike(index.space.name, cutoff.least, ())
-        least = cutoff.of_sentence(found[0][1]) if len(queries) > 1 else cutoff.least
-        return Alike(index.space.name, least, [each for each in found if each[1] >= least])
+        self,
+        index: SpaceIndex,
+        queries: Vectors,
+        background: Vectors,
+        restriction: Restriction | None,
+        candidates: int,
+    ) -> Likeness | None:
+        measured = self._cutoffs.of(index, background)
+        if measured is None:
+            return None
+        found = _search(index, queries[:1], candidates, restriction)[0]
+        if not len(found):
+            return None
+        cutoff, best = measured.cutoff, float(found.similarities[0])
+        least = cutoff.least(best, _best_of_words(index, queries[1:], measured, best, restriction))
+        similarities: dict[int, float] = {}
+        for photo_id, similarity in zip(found.photo_ids.tolist(), found.similarities.tolist(), strict=True):
+            similarities.setdefault(photo_id, similarity)
+        complete = len(found) < candidates
+        return Likeness(index.space.name, similarities, least, cutoff.centre, cutoff.scatter, complete)
 
-    async def _background(self, space: str) -> npt.NDArray[np.float32] | None:
-        """The encoder's background texts as vectors, encoded once."""
-        texts = list(self._encoders.background(space))
-        if texts and space not in self._backgrounds:
-            self._backgrounds[space] = await self._encoders.encode(space, texts)
-        return self._backgrounds.get(space)
+    def _renew_later(self, index: SpaceIndex, background: Vectors) -> None:
+        """Measure a stale cut-off again, once this search has been answered."""
+        name = index.space.name
+        running = self._renewals.get(name)
+        if self._cutoffs.is_stale(index) and (running is None or running.done()):
+            renewal = asyncio.to_thread(self._cutoffs.renew, index, background)
+            self._renewals[name] = asyncio.create_task(renewal, name=f"cut-off of {name}")
 
-    async def _encode(self, space: str, texts: Sequence[str]) -> npt.NDArray[np.float32]:
-        """As the encoder, remembering the texts asked for last."""
-        missing = [text for text in dict.fromkeys(texts) if (space, text) not in self._texts]
-        if missing:
-            vectors = await self._encoders.encode(space, missing)
-            self._texts.update({(space, text): vector for text, vector in zip(missing, vectors, strict=True)})
-        rows = np.stack([self._texts[space, text] for text in texts])
-        for text in texts:
-            self._texts.move_to_end((space, text))
-        while len(self._texts) > _CACHED_TEXTS:
-            self._texts.popitem(last=False)
-        return rows
+
+def _best_of_words(
+    index: SpaceIndex, words: Vectors, measured: Measured, best: float, restriction: Restriction | None
+) -> list[float]:
+    """For each of `words` (w, d), the similarity of its best photo, or less where that tells enough.
+
+    A search for every word would cost as much as so many queries. What the sample has is often enough to match;
+    if not, the words that stand out most in it are searched for. A broad restriction is left aside here.
+    """
+    if not len(words):
+        return []
+    if restriction is not None and restriction.ids is not None:
+        return [float(each.similarities[0]) for each in index.find(words, 1, restriction.ids) if len(each)]
+    bests = measured.best(words)
+    if math.isinf(measured.cutoff.least(best, bests)):
+        promising = sorted(range(len(bests)), key=lambda word: -bests[word])[:_SEARCHED_WORDS]
+        for word, found in zip(promising, index.find(words[promising], 1), strict=True):
+            if len(found):
+                bests[word] = max(bests[word], float(found.similarities[0]))
+    return bests
+
+
+def _search(index: SpaceIndex, queries: Vectors, k: int, restriction: Restriction | None) -> list[Matches]:
+    """The `k` vectors most like each of `queries`, of photos that `restriction` lets pass.
+
+    A broad restriction is asked about the best of all first. Where that leaves too few, and there are more, the
+    search is made again over all photos that pass.
+    """
+    if restriction is None:
+        return index.find(queries, k)
+    if restriction.ids is not None:
+        return index.find(queries, k, restriction.ids)
+    asked = max(_ASKED, k)
+    found = [_kept(each, restriction) for each in index.find(queries, asked)]
+    if any(len(each) < min(k, _ENOUGH) for each in found) and index.size > asked:
+        return index.find(queries, k, restriction.all_ids())
+    return [_head(each, k) for each in found]
+
+
+def _kept(found: Matches, restriction: Restriction) -> Matches:
+    keeps = restriction.keep(found.photo_ids)
+    return Matches(found.vector_ids[keeps], found.photo_ids[keeps], found.similarities[keeps])
+
+
+def _head(found: Matches, k: int) -> Matches:
+    return Matches(found.vector_ids[:k], found.photo_ids[:k], found.similarities[:k])

@@ -1,0 +1,223 @@
+"""Photos whose tags are near in meaning to the words of a query: `puppy` finds what is tagged `golden retriever`.
+
+Each telling word is compared with every tag that the library knows, by the text encoder of a space. A tag counts
+with its nearness beyond what is common, times the square root of its score; of a photo the best tag for each word;
+and words by how few photos they are near to. The work grows with the vocabulary of tags, not with photos.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from imgd.index.spelling import fold
+from imgd.search.labels import KnownLabels, Label, Labels
+from imgd.search.query_texts import QueryTexts
+from imgd.search.rank import SURE
+from imgd.store.database import Database
+from imgd.store.statements import load_statements
+
+LEAST_COSINE = 0.5
+"""From this cosine on a tag is near to a word. In the space of imgd-concepts 95 % of the pairs of tags are less near
+to one another; in a space whose texts lie closer together, that percentile of its background is the limit."""
+
+COMMON_PERCENTILE = 95.0
+
+OBJECT_WEIGHT = 1.5
+"""What a tag counts that a detector has found, against a label of the whole photo."""
+
+MOST_WORDS = 16
+LABELS_A_WORD = 32
+MOST_TAGS, LEAST_TAGS, MOST_TAGS_A_LABEL = 10_000, 50, 1000
+"""Tags of photos that one query looks at, in all and of each label; nearer labels are given more of them."""
+
+_ROWS = 8192
+
+Ids = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """A word, the tag that it is near to, how near, and the tag's score."""
+
+    word: str
+    tag: str
+    cosine: float
+    score: float
+
+    def __str__(self) -> str:
+        if fold(self.word) == fold(self.tag):
+            return f"tag: {self.tag} {self.score:.2f}"
+        return f"{self.word} ~ {self.tag} {self.cosine:.2f}"
+
+
+@dataclass(frozen=True, slots=True)
+class _Best:
+    """One word: photos in rising order, and for each the row of its best tag in `near`."""
+
+    word: str
+    photo_ids: Ids
+    rows: Ids
+
+
+@dataclass(frozen=True, slots=True)
+class _Tags:
+    """Tags of photos, all (n,): rows of the known labels, photos, scores."""
+
+    labels: Ids
+    photo_ids: Ids
+    scores: Floats
+
+
+@dataclass(frozen=True, slots=True)
+class Near:
+    """`scores`: photo id -> how near its tags are to the words, from 0; `sure`: photos that have for every word a
+    tag of nearly the same meaning of which its analyzer is sure."""
+
+    scores: Mapping[int, float] = field(default_factory=dict)
+    sure: frozenset[int] = frozenset()
+    _best: Sequence[_Best] = ()
+    _tags: _Tags | None = None
+    _labels: Sequence[Label] = ()
+    _cosines: Floats | None = None
+
+    def reasons(self, photo_id: int) -> list[str]:
+        """The best tag of the photo for each word, the nearest first."""
+        found = []
+        for word, best in enumerate(self._best):
+            at = int(np.searchsorted(best.photo_ids, photo_id))
+            if self._tags is None or self._cosines is None or best.photo_ids[at : at + 1] != [photo_id]:
+                continue
+            row = int(best.rows[at])
+            label = int(self._tags.labels[row])
+            cosine, score = float(self._cosines[word, label]), float(self._tags.scores[row])
+            found.append(Reason(best.word, self._labels[label].text, cosine, score))
+        return [str(each) for each in sorted(found, key=lambda each: -each.cosine)]
+
+
+class Meaning:
+    """Finds photos by the meaning of their tags."""
+
+    def __init__(self, database: Database, texts: QueryTexts, folder: Path) -> None:
+        """`folder`: where vectors of tags are kept."""
+        self._database = database
+        self._texts = texts
+        self._labels = Labels(database, texts, folder)
+        self._least: dict[str, float] = {}
+        self._sql = load_statements("imgd.search", "meaning")
+
+    async def warm(self, space: str) -> None:
+        """Return once every tag of the library can be compared with words in `space`."""
+        await self._labels.warm(space)
+
+    async def find(self, space: str, words: Sequence[str], within: Ids | None) -> Near | None:
+        """What is near to `words` by the tags that are encoded so far; None before there are any.
+
+        `within`: photo ids in rising order; only these can be found. None: all can.
+
+        Raises:
+            ImgdError: as `Encoders.encode`.
+        """
+        known = self._labels.known(space)
+        words = list(dict.fromkeys(words))[:MOST_WORDS]
+        if known is None or not known.labels or not words:
+            return None
+        vectors = await self._texts.encode(space, words)
+        least = await self._least_cosine(space)
+        return await asyncio.to_thread(self._find, known, words, vectors, least, within)
+
+    async def _least_cosine(self, space: str) -> float:
+        if space not in self._least:
+            background = await self._texts.background(space)
+            common = 0.0
+            if background is not None and len(background) > 1:
+                pairs = (background @ background.T)[np.triu_indices(len(background), 1)]
+                common = float(np.percentile(pairs, COMMON_PERCENTILE))
+            self._least[space] = max(LEAST_COSINE, common)
+        return self._least[space]
+
+    # ------------------------------------------------------------------ blocking: in threads
+
+    def _find(
+        self, known: KnownLabels, words: Sequence[str], vectors: Floats, least: float, within: Ids | None
+    ) -> Near:
+        cosines = _cosines(vectors, known.vectors)
+        weights = _weights(cosines, least)
+        tags = self._tags(known, weights.max(axis=0), within)
+        if not len(tags.photo_ids):
+            return Near()
+        photo_ids = np.unique(tags.photo_ids)
+        totals = np.zeros(len(photo_ids), np.float32)
+        is_sure = np.ones(len(photo_ids), np.bool_)
+        objects = np.array([OBJECT_WEIGHT if label.is_object else 1.0 for label in known.labels], np.float32)
+        strength = np.sqrt(tags.scores) * objects[tags.labels]
+        best = []
+        for word, row in enumerate(weights):
+            found = _best_tags(tags, row[tags.labels] * strength)
+            values = row[tags.labels[found]] * strength[found]
+            at = np.searchsorted(photo_ids, tags.photo_ids[found])
+            totals[at] += values * _rarity(len(found), row, known)
+            nearly_same = (cosines[word, tags.labels] >= (1.0 + least) / 2) & (tags.scores >= SURE)
+            is_sure &= np.isin(photo_ids, tags.photo_ids[nearly_same])
+            best.append(_Best(words[word], tags.photo_ids[found], found))
+        scores = dict(zip(photo_ids.tolist(), totals.tolist(), strict=True))
+        return Near(scores, frozenset(photo_ids[is_sure].tolist()), best, tags, known.labels, cosines)
+
+    def _tags(self, known: KnownLabels, nearness: Floats, within: Ids | None) -> _Tags:
+        """The tags of photos whose label is near to a word at all (`nearness` (n,) > 0)."""
+        rows = np.flatnonzero(nearness)
+        near = [known.labels[row] for row in rows.tolist()]
+        row_of = {label.id: row for label, row in zip(near, rows.tolist(), strict=True)}
+        with self._database.read() as library:
+            if within is None:
+                shares = np.clip(MOST_TAGS * nearness[rows] / nearness[rows].sum(), LEAST_TAGS, MOST_TAGS_A_LABEL)
+                asked = [[label.id, int(share)] for label, share in zip(near, shares, strict=True)]
+                found = library.execute(self._sql["near"], {"labels": json.dumps(asked)}).fetchall()
+            else:
+                values = {"photo_ids": json.dumps(within.tolist()), "labels": json.dumps(list(row_of))}
+                found = library.execute(self._sql["near_within"], values).fetchall()
+        return _Tags(
+            np.array([row_of[each[0]] for each in found], np.int64),
+            np.array([each[1] for each in found], np.int64),
+            np.array([each[2] for each in found], np.float32),
+        )
+
+
+def _cosines(words: Floats, labels: npt.NDArray[np.float16]) -> Floats:
+    """(w, n); the labels are made float32 some at a time, which all at once would take twice their memory."""
+    cosines = np.empty((len(words), len(labels)), np.float32)
+    for start in range(0, len(labels), _ROWS):
+        cosines[:, start : start + _ROWS] = words @ labels[start : start + _ROWS].astype(np.float32).T
+    return cosines
+
+
+def _weights(cosines: Floats, least: float) -> Floats:
+    """(w, n): 0 for a label that is not near to the word, else how far beyond `least` it is, at most 0.5."""
+    weights = np.where(cosines > least, (cosines - least) * np.float32(0.5 / (1.0 - least)), np.float32(0.0))
+    if weights.shape[1] > LABELS_A_WORD:
+        nearest = np.argpartition(-weights, LABELS_A_WORD, axis=1)[:, LABELS_A_WORD:]
+        np.put_along_axis(weights, nearest, np.float32(0.0), axis=1)
+    return weights
+
+
+def _best_tags(tags: _Tags, values: Floats) -> Ids:
+    """Rows of the tag with the best value of each photo, in the order of photo ids; none of value 0."""
+    rows = np.flatnonzero(values > 0)
+    order = rows[np.lexsort((-values[rows], tags.photo_ids[rows]))]
+    _, first = np.unique(tags.photo_ids[order], return_index=True)
+    return order[first]
+
+
+def _rarity(found: int, weights: Floats, known: KnownLabels) -> np.float32:
+    """Inverse frequency, 0 to 1, of a word that `found` photos were found near to, or as many as its commonest tag
+    has where not all of these were looked at."""
+    commonest = max((known.labels[row].photos for row in np.flatnonzero(weights).tolist()), default=0)
+    photos = max(known.photos, found, commonest)
+    return np.float32(np.log((photos + 1) / (max(found, commonest) + 1)) / np.log(photos + 1))

@@ -1,0 +1,39 @@
+-- Words near in meaning to tags: the vocabulary of tags, and the photos that have the near ones.
+
+-- name: newest_label
+SELECT max(id) FROM labels;
+
+-- name: photos
+SELECT count(*) FROM photos;
+
+-- name: labels
+-- Regions have few kinds; each is found by a step through the index.
+WITH RECURSIVE kinds (kind) AS (
+    SELECT min(kind) FROM regions
+    UNION ALL
+    SELECT (SELECT min(kind) FROM regions WHERE regions.kind > kinds.kind) FROM kinds WHERE kinds.kind IS NOT NULL
+),
+counted AS MATERIALIZED (
+    SELECT label_id, count(*) AS photos FROM tags GROUP BY label_id ORDER BY photos DESC, label_id LIMIT :limit
+)
+SELECT labels.id, label, photos,
+       EXISTS (SELECT 1 FROM kinds WHERE kind NOT IN ('face', 'person') AND EXISTS (
+           SELECT 1 FROM regions WHERE regions.kind = kinds.kind AND regions.label = labels.label))
+FROM counted JOIN labels ON labels.id = label_id ORDER BY photos DESC, labels.id;
+
+-- name: near
+-- Of each label the `most` photos with the best scores, the newest of equal ones: (label_id, photo_id, score).
+WITH near AS MATERIALIZED (
+    SELECT each.value ->> 0 AS label_id,
+           (SELECT score FROM tags WHERE tags.label_id = each.value ->> 0
+            ORDER BY score DESC, photo_id DESC LIMIT 1 OFFSET (each.value ->> 1) - 1) AS least_score,
+           (SELECT photo_id FROM tags WHERE tags.label_id = each.value ->> 0
+            ORDER BY score DESC, photo_id DESC LIMIT 1 OFFSET (each.value ->> 1) - 1) AS least_photo
+    FROM json_each(:labels) AS each
+)
+SELECT tags.label_id, photo_id, score FROM near CROSS JOIN tags
+WHERE tags.label_id = near.label_id AND (score, photo_id) >= (coalesce(least_score, 0), coalesce(least_photo, 0));
+
+-- name: near_within
+SELECT label_id, photo_id, score FROM json_each(:photo_ids) AS chosen CROSS JOIN tags
+WHERE photo_id = chosen.value AND label_id IN (SELECT value FROM json_each(:labels));
