@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
-from world import CLUSTERS, Integers, clusters_of_labels
+from world import CLUSTERS, Integers, clusters_of_labels, known_words
 
 SPACE = "bench:512"
 DIMENSIONS = 512
@@ -48,19 +48,23 @@ def far_vectors(count: int, random: np.random.Generator) -> Floats:
 
 
 def meant_clusters(text: str) -> tuple[int, ...]:
-    """The clusters that a query's words mean: those of the labels in it; any other word means one of its own."""
+    """The clusters that a query's words mean: those of the labels in it, else one of its own for each word of the
+    library's texts; a word that the library does not know means none."""
     known = clusters_of_labels()
     words = text.casefold().split()
     pairs = [" ".join(pair) for pair in itertools.pairwise(words)]
     named = [clusters for each in (*pairs, *words) if (clusters := known.get(each))]
     if named:
         return tuple(dict.fromkeys(itertools.chain.from_iterable(named)))
-    return (_number(text) % CLUSTERS,)
+    return tuple(_number(word) % CLUSTERS for word in words if word in known_words())
 
 
 def encode_text(text: str) -> Floats:
     """(DIMENSIONS,): always the same for the same text."""
-    middle = _unit(centres()[list(meant_clusters(text)[:4])].mean(axis=0, keepdims=True))
+    meant = list(meant_clusters(text)[:FEW_CLUSTERS])
+    middle = (
+        _unit(centres()[meant].mean(axis=0, keepdims=True)) if meant else np.zeros((1, DIMENSIONS), np.float32)
+    )
     row: Floats = text_vectors(middle, np.random.default_rng(_number(text)))[0]
     return row
 

@@ -1,19 +1,21 @@
 """Libraries of thousands of photos straight in the store, as if each photo had been analyzed.
 
-    python bench/synthetic.py DIR --count 500000 [--seed 0]
+    python bench/synthetic.py [DIR] [--count 50000] [--seed 0]
 
-DIR becomes a state directory: `library.db` alone, from which a daemon makes its indexes. There are no photo files:
-the library's one root is a path where nothing is, which imgd takes for a disk that is unplugged. Such photos stay
-searchable, are not looked for, and owe nothing. The daemon must have that root (it is printed) in its `roots`.
+DIR (a temporary one where none is named) becomes a state directory: `library.db` alone, from which a daemon
+makes its indexes. There are no photo files: the library's one root is a path where nothing is, which imgd takes
+for a disk that is unplugged. Such photos stay searchable, are not looked for, and owe nothing. The daemon must
+have that root (it is printed) in its `roots`.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import sqlite3
+import tempfile
 import time
-from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -45,7 +47,7 @@ def make_library(folder: Path, count: int, seed: int = 0) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / "library.db"
     Database(path, migrations()).close()
-    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+    with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as connection:
         for pragma in ("journal_mode = OFF", "synchronous = OFF", "cache_size = -400000", "foreign_keys = OFF",
                        "temp_store = FILE", "locking_mode = EXCLUSIVE"):  # fmt: skip
             connection.execute(f"PRAGMA {pragma}")
@@ -108,16 +110,18 @@ def _declare(connection: sqlite3.Connection) -> dict[str, int]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("folder", type=Path)
+    parser.add_argument("folder", type=Path, nargs="?")
     parser.add_argument("--count", type=int, default=50_000)
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
-    if (options.folder / "library.db").exists():
-        parser.error(f"{options.folder} has a library already")
-    began = time.perf_counter()
-    make_library(options.folder, options.count, options.seed)
-    took_s = time.perf_counter() - began
-    size = (options.folder / "library.db").stat().st_size
+    with contextlib.ExitStack() as stack:
+        folder = options.folder or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="imgd-bench-")))
+        if (folder / "library.db").exists():
+            parser.error(f"{folder} has a library already")
+        began = time.perf_counter()
+        make_library(folder, options.count, options.seed)
+        took_s = time.perf_counter() - began
+        size = (folder / "library.db").stat().st_size
     print(f"{options.count} photos in {took_s:.0f} s, {size / 1e6:.0f} MB; their root is {ROOT}")
     print(json.dumps({"bench": "synthetic", "photos": options.count, "s": round(took_s, 1), "bytes": size}))
 

@@ -112,6 +112,17 @@ def labels() -> tuple[str, ...]:
 
 
 @functools.cache
+def known_words() -> frozenset[str]:
+    """Every word of a text, and every label."""
+    return frozenset((*vocabulary(), *labels()))
+
+
+def background() -> tuple[str, ...]:
+    """Everyday things that no photo shows."""
+    return tuple(_listed("background"))
+
+
+@functools.cache
 def people() -> tuple[str, ...]:
     names = [f"{first} {last}" for last in _listed("last_names") for first in _listed("first_names")]
     order = np.random.default_rng(11).permutation(len(names))[:PEOPLE]
