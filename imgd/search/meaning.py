@@ -24,8 +24,8 @@ from imgd.store.database import Database
 from imgd.store.statements import load_statements
 
 LEAST_COSINE = 0.5
-"""From this cosine on a tag is near to a word. In the space of imgd-concepts 95 % of the pairs of tags are less near
-to one another; in a space whose texts lie closer together, that percentile of its background is the limit."""
+"""From this cosine on a tag is near to a word. In the space of imgd-concepts 95 % of the pairs of tags are less
+near; in a space whose texts lie closer together, that percentile of its background is the limit."""
 
 COMMON_PERCENTILE = 95.0
 

@@ -37,3 +37,17 @@ WHERE tags.label_id = near.label_id AND (score, photo_id) >= (coalesce(least_sco
 -- name: near_within
 SELECT label_id, photo_id, score FROM json_each(:photo_ids) AS chosen CROSS JOIN tags
 WHERE photo_id = chosen.value AND label_id IN (SELECT value FROM json_each(:labels));
+
+-- name: sure_tags
+SELECT photo_id, label FROM json_each(:photo_ids) AS chosen
+CROSS JOIN tags ON photo_id = chosen.value JOIN labels ON labels.id = label_id WHERE score >= :sure;
+
+-- name: few_labels
+-- Labels, tokenized as the documents of the text index are, in a database in memory.
+CREATE VIRTUAL TABLE few USING fts5 (label, tokenize = 'porter unicode61 remove_diacritics 2');
+
+-- name: put_label
+INSERT INTO few (label) VALUES (?);
+
+-- name: matching_labels
+SELECT label FROM few WHERE few MATCH :match;
