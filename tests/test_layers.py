@@ -27,7 +27,7 @@ FLOORS: tuple[tuple[frozenset[str], ...], ...] = (
     (frozenset({"metadata", "index"}),),
     (frozenset({"analyzers", "watch"}),),
     (frozenset({"pipeline"}),),
-    (frozenset({"search"}), frozenset({"control"})),
+    (frozenset({"search", "duplicates"}), frozenset({"control"})),
     (frozenset({"daemon"}),),
     (frozenset({"testing", "cli"}),),
 )

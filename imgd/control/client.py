@@ -74,7 +74,7 @@ class ControlClient:
             connection.request("POST", "/v1/search/warm", b"{}", {"content-type": "application/json"})
 
     def complete(self, query: str) -> tuple[str, ...]:
-        """The half-typed `query` with its last term completed, in each way that the library knows."""
+        """The last term of a half-typed `query`, completed in each way that the library knows."""
         return self._get(f"/v1/complete?{_query(query)}", protocol.CompleteAnswer).completions
 
     def preview(self, photo_id: int) -> bytes:
@@ -95,6 +95,17 @@ class ControlClient:
             parameters = urlencode({"after": after, "limit": page_size})
             page = self._get(f"/v1/failed?{parameters}", protocol.FailedAnswer)
             yield from page.failed
+            after = page.after
+            if not after:
+                return
+
+    def duplicates(self, kind: str = "identical", page_size: int = 200) -> Iterator[protocol.DuplicatesAnswer]:
+        """The groups of one list, page by page; there is always a first page."""
+        after = ""
+        while True:
+            parameters = urlencode({"kind": kind, "after": after, "limit": page_size})
+            page = self._get(f"/v1/duplicates?{parameters}", protocol.DuplicatesAnswer)
+            yield page
             after = page.after
             if not after:
                 return

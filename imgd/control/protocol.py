@@ -233,6 +233,47 @@ class FailedAnswer(msgspec.Struct, frozen=True):
     after: str = ""
 
 
+class DuplicateFile(msgspec.Struct, frozen=True):
+    """One file of a group. `taken_at`: local wall time, ISO 8601."""
+
+    photo_id: int
+    path: str
+    size_bytes: int
+    width: int | None = None
+    height: int | None = None
+    format: str | None = None
+    taken_at: str | None = None
+    path_base64: str = ""
+
+
+class DuplicateGroup(msgspec.Struct, frozen=True):
+    """Files that belong together, the one to keep first (those of a burst in the order of time).
+
+    `count`: how many there are, of which up to 1,000 are in `files`; `size_bytes`: of all together; `saved_bytes`:
+    what all but the first take on the disk, 0 for bursts and pairs.
+    """
+
+    files: tuple[DuplicateFile, ...]
+    count: int
+    size_bytes: int
+    saved_bytes: int = 0
+
+
+class DuplicatesAnswer(msgspec.Struct, frozen=True):
+    """A page of groups, those that save most first. `kind`: `identical`, `near`, `bursts` or `pairs`.
+
+    `found`: groups in all; `after`: ask with it for the next page, empty on the last one; `pending`: photos are
+    still being compared, more may be found; `notes`: how far that is, and what could not be compared.
+    """
+
+    kind: str
+    groups: tuple[DuplicateGroup, ...]
+    found: int = 0
+    after: str = ""
+    pending: bool = False
+    notes: tuple[str, ...] = ()
+
+
 class AnalyzerAnswer(msgspec.Struct, frozen=True):
     """One analyzer as its plugin declares it, and its state (as in QueueStatus)."""
 

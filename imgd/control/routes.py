@@ -23,6 +23,7 @@ JPEG = "image/jpeg"
 _BODY_LIMIT_BYTES = 1 << 20
 _LIMIT_MAX = 10_000
 _FAILED_PAGE = 500
+_DUPLICATES_PAGE = 200
 _COMPLETIONS = 50
 
 
@@ -86,6 +87,12 @@ async def _photo_by_path(services: Services, request: Request) -> object:
 
 async def _failed(services: Services, request: Request) -> object:
     return await services.failed(request.query_params.get("after", ""), _limit(request) or _FAILED_PAGE)
+
+
+async def _duplicates(services: Services, request: Request) -> object:
+    asked = request.query_params
+    kind, after = asked.get("kind", "identical"), asked.get("after", "")
+    return await services.duplicates(kind, after, _limit(request) or _DUPLICATES_PAGE)
 
 
 async def _retry(services: Services, request: Request) -> object:
@@ -177,6 +184,18 @@ ENDPOINTS: tuple[Endpoint, ...] = (
         protocol.PhotoAnswer,
         "Everything known of a photo, by path",
         (Parameter("path", "absolute, percent-encoded", required=True),),
+    ),
+    Endpoint(
+        "GET",
+        "/v1/duplicates",
+        _duplicates,
+        protocol.DuplicatesAnswer,
+        "Groups of files that are identical or look the same, bursts, or RAW+JPEG pairs",
+        (
+            Parameter("kind", "`identical` (also where it is left out), `near`, `bursts` or `pairs`"),
+            Parameter("after", "`after` of the page before"),
+            _LIMIT,
+        ),
     ),
     Endpoint(
         "GET",

@@ -10,6 +10,7 @@ from imgd.control.protocol import (
     CompleteAnswer,
     ConfirmRequest,
     CountAnswer,
+    DuplicatesAnswer,
     FailedAnswer,
     PhotoAnswer,
     Progress,
@@ -57,6 +58,13 @@ class Services(Protocol):
 
     async def failed(self, after: str, limit: int) -> FailedAnswer:
         """The page of failed jobs that follows the cursor `after` ("" for the first)."""
+
+    async def duplicates(self, kind: str, after: str, limit: int) -> DuplicatesAnswer:
+        """The page of groups that follows the cursor `after` ("" for the first). Files that have to be read for it
+        are read in the background; the answer does not wait long for that.
+
+        Raises RequestError when there is no such list, or the cursor is none.
+        """
 
     async def retry(self, request: RetryRequest) -> CountAnswer:
         """Raises RequestError when no analyzer has the name."""

@@ -20,6 +20,7 @@ from imgd.daemon.roster import Roster
 from imgd.daemon.services import DaemonServices
 from imgd.daemon.upkeep import sweep_previews
 from imgd.decode import FormatRegistry
+from imgd.duplicates.finder import DuplicateFinder
 from imgd.errors import DiskFullError, ImgdError, StoreError
 from imgd.index.refresh import IndexRefresher
 from imgd.index.spaces import SpaceIndexes
@@ -117,6 +118,8 @@ class House:
         self._stops.push_async_callback(asyncio.to_thread, self.listeners.stop)
         self.starter = ChildStarter()
         self._stops.push_async_callback(self.starter.stop)
+        self.duplicates = DuplicateFinder(self.database, self.starter)
+        self._stops.push_async_callback(self.duplicates.stop)
         self.encoders = EncoderProcess(self.starter, self.roster.encoders)
         self.encoders.offer(*self.roster.encoder_specs())
         self._stops.push_async_callback(self.encoders.stop)

@@ -13,6 +13,7 @@ import imgd
 from imgd.analyzers.preview import preview_path
 from imgd.config import Settings
 from imgd.control.counts import CachedCounts, JobCount, LibraryCounts
+from imgd.control.duplicates import duplicates_answer, duplicates_kind
 from imgd.control.memory import measure_processes
 from imgd.control.paths import path_bytes, path_exact, path_text
 from imgd.control.protocol import (
@@ -21,6 +22,7 @@ from imgd.control.protocol import (
     CompleteAnswer,
     ConfirmRequest,
     CountAnswer,
+    DuplicatesAnswer,
     FailedAnswer,
     Fault,
     Hit,
@@ -40,6 +42,7 @@ from imgd.control.protocol import (
 from imgd.control.queries import LibraryQueries
 from imgd.control.services import PhotoName
 from imgd.daemon.roster import AnalyzerState, Roster, Standing
+from imgd.duplicates.finder import DuplicateFinder
 from imgd.errors import ImgdError, PreviewMissingError, RequestError
 from imgd.index.refresh import IndexRefresher
 from imgd.index.refresh import IndexStatus as Freshness
@@ -67,6 +70,7 @@ class Parts(Protocol):
     pipeline: Pipeline
     refresher: IndexRefresher
     engine: SearchEngine
+    duplicates: DuplicateFinder
     watcher: Watcher
     started_at: float
     stopping: bool
@@ -142,6 +146,10 @@ class DaemonServices:
 
     async def failed(self, after: str, limit: int) -> FailedAnswer:
         return await asyncio.to_thread(self._queries.failed, after, limit)
+
+    async def duplicates(self, kind: str, after: str, limit: int) -> DuplicatesAnswer:
+        wanted = duplicates_kind(kind)
+        return duplicates_answer(wanted, await self._parts.duplicates.page(wanted, after, limit))
 
     async def retry(self, request: RetryRequest) -> CountAnswer:
         parts = self._parts
