@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import math
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
@@ -112,8 +113,8 @@ class Clauses:
                 texts.append(f"{{plus}}{column} {sign} {{{name}}}")
                 values[name] = limit
         if not texts:
-            texts.append(f"{{plus}}{column} > {{low}}")
-            values["low"] = -math.inf
+            texts.append(f"{{plus}}{column} >= {{low}}")
+            values["low"] = -sys.float_info.max
         return self.make(statement, words={**words, "bounds": " AND ".join(texts)}, **values)
 
     def listed(self, photo_ids: PhotoIds) -> Clause:

@@ -71,9 +71,7 @@ class PathPattern:
 
 
 def _matching(known: Sequence[Folder], parts: str, behind: str) -> list[int]:
-    anchor = "" if parts.startswith("/") else "(?:.*/)?"
-    pattern = "[^/]*".join(map(re.escape, parts.strip("/").split("*")))
-    found = re.compile(
-        f"/?{anchor}{pattern}{behind}" if not parts.startswith("/") else f"/{pattern}{behind}", re.DOTALL
-    )
+    body = "[^/]*".join(map(re.escape, parts.strip("/").split("*")))
+    anchor = "/" if parts.startswith("/") else "/?(?:.*/)?"
+    found = re.compile(f"{anchor}{body}{behind if body else '.*'}", re.DOTALL)
     return [folder.id for folder in known if found.fullmatch(folder.path)]

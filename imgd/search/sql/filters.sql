@@ -142,11 +142,11 @@ SELECT group_concat(photo_id) FROM (
 
 -- name: few
 SELECT group_concat(id) FROM (SELECT DISTINCT photo_id AS id FROM ({statement}) AS candidates) AS found
-WHERE EXISTS (SELECT 1 FROM photos WHERE id = found.id AND state = 'present') AND {tests};
+WHERE EXISTS (SELECT 1 FROM photos WHERE id = found.id AND state = 'present') AND ({tests});
 
 -- name: kept
 SELECT group_concat(id) FROM (SELECT value AS id FROM json_each(:photo_ids)) AS found
-WHERE EXISTS (SELECT 1 FROM photos WHERE id = found.id AND state = 'present') AND {tests};
+WHERE EXISTS (SELECT 1 FROM photos WHERE id = found.id AND state = 'present') AND ({tests});
 
 -- name: positions
 SELECT photo_id, lat, lon FROM metadata

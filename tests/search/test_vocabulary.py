@@ -1,0 +1,154 @@
+"""The names that a library has: read by index, found in any spelling, new ones at once; and half-typed queries."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from shelf import PHOTOS, Shelf, Shown
+
+from imgd.decode.registry import BUILT_IN
+from imgd.search.keys import FORMATS, KEYS, Kind
+from imgd.search.names import Names, whole_and_parts
+from imgd.search.vocabulary import Vocabulary
+
+
+@pytest.fixture
+def shelf(tmp_path) -> Iterator[Shelf]:
+    made = Shelf(tmp_path, PHOTOS)
+    yield made
+    made.close()
+
+
+@pytest.mark.parametrize(
+    ("key", "values"),
+    [
+        ("camera", {"SONY", "Canon", "ILCE-7M3", "Canon EOS 6D"}),
+        ("lens", {"FE 24-70mm F2.8 GM", "EF50mm f/1.8 STM"}),
+        ("place", {"Lisboa", "Sintra", "Portugal", "PT", "DE"}),
+        ("person", {"Anna Kern", "Anna Müller"}),
+        ("tag", {"beach", "Animals|Dog", "cat", "Dog", "night", "document"}),
+        ("analyzer", {"metadata", "technical", "objects", "preview"}),
+        ("root", {"/home/me/Pictures"}),
+        ("artist", {"Zoë Núñez"}),
+        ("orientation", {"portrait", "landscape", "square"}),
+        ("iso", set()),
+        ("brightness", set()),
+    ],
+)
+def test_the_values_of_a_key_are_those_of_the_library(shelf, key, values):
+    assert set(shelf.vocabulary.values(key)) == values
+
+
+def test_every_key_that_is_a_name_or_choice_has_values(shelf):
+    for key in KEYS.values():
+        assert bool(shelf.vocabulary.values(key.name)) == (key.kind in (Kind.NAME, Kind.CHOICE, Kind.DATE)), (
+            key.name
+        )
+
+
+def test_the_formats_are_those_of_the_decoders_and_those_of_the_library(shelf):
+    assert set(FORMATS) == {each.name for each in BUILT_IN}
+    shelf.add([Shown("odd.fits", photo={"format": "fits"})])
+    assert "fits" in shelf.vocabulary.values("type")
+    assert shelf.find("type:fits") == {"odd.fits"}
+
+
+def test_what_is_new_in_the_library_is_known_at_once(shelf):
+    assert shelf.find("camera:leica") == set()
+    assert shelf.find("tag:zebra") == set()
+    metadata = {"camera_make": "LEICA", "camera_model": "Q2", "city": "Wetzlar"}
+    shelf.add([Shown("leica.jpg", metadata=metadata, tags={"zebra": 0.9}, facts={"metadata/mood": "calm"})])
+    assert shelf.find("camera:leica") == {"leica.jpg"}
+    assert shelf.find("tag:zebra") == {"leica.jpg"}
+    assert shelf.find("place:wetzlar") == {"leica.jpg"}
+    assert shelf.find("mood:calm") == {"leica.jpg"}
+
+
+def test_facts_are_known_by_their_key_and_by_their_analyzer(shelf):
+    facts = shelf.vocabulary.facts()
+    assert {"brightness", "technical.brightness", "objects.person", "objects.objects.person"} <= facts
+    assert shelf.vocabulary.fact("objects.person") == (None, "objects.person")
+    assert shelf.vocabulary.fact("objects.objects.person") == ("objects", "objects.person")
+    assert shelf.vocabulary.fact("technical.brightness") == ("technical", "brightness")
+
+
+def test_a_declared_fact_is_known_before_any_photo_has_it(shelf):
+    declared = Vocabulary(shelf.database, {"aesthetics": {"beauty": float, "style": str}})
+    assert {"beauty", "aesthetics.beauty", "style"} <= declared.facts()
+    assert declared.has_texts("style")
+    assert not declared.has_texts("beauty")
+    assert declared.fact("aesthetics.beauty") == ("aesthetics", "beauty")
+
+
+def test_labels_and_people_are_found_by_their_whole_names_in_any_spelling(shelf):
+    with shelf.database.read() as connection:
+        ids = dict(connection.execute("SELECT label, id FROM labels").fetchall())
+    assert shelf.vocabulary.labels_named("BEACH") == [ids["beach"]]
+    assert shelf.vocabulary.labels_named("dog") == [ids["Dog"]]
+    assert shelf.vocabulary.labels_named("bea") == []
+    assert shelf.vocabulary.people_named("anna muller") == ["Anna Müller"]
+    assert shelf.vocabulary.people_named("anna") == []
+
+
+def test_a_hierarchical_keyword_is_called_by_its_parts_in_a_row():
+    names = Names(["Places|Europe|Porto", "Black / White"], whole_and_parts)
+    for asked in ("porto", "europe", "Europe|Porto", "europe/porto", "Places|Europe|Porto"):
+        assert names.called(asked) == [0], asked
+    assert names.called("white") == names.called("black/white") == names.called("Black / White") == [1]
+    assert names.called("places|porto") == []
+    assert names.called("por", prefix=True) == [0]
+
+
+def test_a_misspelt_name_is_near_to_the_right_one_and_to_no_other():
+    names = Names(["Golden Retriever", "Labrador", "Lab", "cat"])
+    assert names.near("retreiver") == ["Golden Retriever"]
+    assert names.near("labradro") == ["Labrador"]
+    assert names.near("bat") == []
+    assert names.near("") == []
+
+
+@pytest.mark.parametrize(
+    ("typed", "completed"),
+    [
+        ("cam", ["camera:"]),
+        ("dog -(CAM", ["-(camera:"]),
+        ("bri", ["brightness:"]),
+        ("camera:so", ["camera:SONY"]),
+        ("camera:eos", ['camera:"Canon EOS 6D"']),
+        ('dog camera:"canon', ["camera:Canon", 'camera:"Canon EOS 6D"']),
+        ("-person:anna", ['-person:"Anna Kern"', '-person:"Anna Müller"']),
+        ("tags:DOC", ["tags:document"]),
+        ("is:bl", ["is:blurry"]),
+        ("has:g", ["has:gps"]),
+        ("type:jp", ["type:jp2", "type:jpeg"]),
+        ("date:last-w", ["date:last-week"]),
+        ("artist:n", ['artist:"Zoë Núñez"']),
+        ("iso:1", []),
+        ("nokey:1", []),
+        ("camera:zzz", []),
+        ("zzz", []),
+    ],
+)
+def test_a_half_typed_query_is_completed(shelf, typed, completed):
+    assert shelf.vocabulary.complete(typed, 10) == completed
+
+
+def test_what_is_completed_finds_what_it_names(shelf):
+    for typed in ("camera:", "person:", "lens:", "tag:", "place:", "root:", "artist:"):
+        for completed in shelf.vocabulary.complete(typed, 50):
+            assert shelf.find(completed) or completed == "tag:cat", completed
+
+
+def test_no_more_completions_are_given_than_asked_for(shelf):
+    assert len(shelf.vocabulary.complete("", 3)) == 3
+    assert set(shelf.vocabulary.complete("", 1000)) >= {f"{key}:" for key in KEYS} | {"brightness:"}
+
+
+def test_a_name_of_every_photo_is_looked_up_as_it_is_written(shelf, monkeypatch):
+    monkeypatch.setattr("imgd.search.vocabulary.MOST_TEXTS", 1)
+    shelf.add([Shown(f"{name}.jpg", facts={"metadata/artist": name}) for name in ("Ansel", "Anton")])
+    assert shelf.vocabulary.texts_of_fact("artist") is None
+    assert shelf.find("artist:Ansel") == {"Ansel.jpg"}
+    assert shelf.find("artist:An*") == {"Ansel.jpg", "Anton.jpg"}
+    assert shelf.find("artist:ansel") == set()
