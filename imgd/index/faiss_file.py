@@ -1,4 +1,4 @@
-"""A FAISS index on disk: built beside, synced, put in place by its manifest, and checked when it is loaded."""
+"""An index on disk: built beside, synced, put in place by its manifest, and checked when it is loaded."""
 
 from __future__ import annotations
 
@@ -6,103 +6,114 @@ import errno
 import json
 import os
 import re
-from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 
 import faiss
-import numpy as np
-import numpy.typing as npt
 import xxhash
 
 from imgd.errors import DiskFullError, StoreError
+from imgd.index.built import Breadth
+from imgd.index.positions import Positions
+from imgd.index.shapes import Kind
 from imgd.index.text import sync_folder
 
-EXACT_UP_TO = 20_000
-"""Vectors up to which an index of float32 values is small and quick enough to keep them as they are."""
-
-Chunk: TypeAlias = tuple[npt.NDArray[np.int64], npt.NDArray[np.float32]]
-"""Vector ids (n,) and the vectors (n, d), L2-normalised."""
+_BLOCK = 1 << 20
+_SPOTS = 64
+_SPOT = 4096
 
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """What an index file holds: all vectors of `space` with ids up to `max_id` that were there at `change_seq`."""
+    """What an index file holds: all vectors of `space` with ids up to `max_id` that were there at `change_seq`.
+
+    `recall`: of the `breadth` that was chosen for it, where it has one; else 1. `glance` is the hash of the file's
+    beginning, end and spots between, which is looked at when it is loaded; `xxh3` that of all its bytes.
+    """
 
     space: str
     dimensions: int
-    kind: str
+    kind: Kind
     count: int
     max_id: int
     change_seq: int
+    depth: int
+    lists: int
+    recall: float
     file: str
     size_bytes: int
+    glance: str
     xxh3: str
+    positions_xxh3: str
+
+    @property
+    def breadth(self) -> Breadth:
+        return Breadth(self.depth, self.lists)
+
+    @property
+    def positions_file(self) -> str:
+        return str(Path(self.file).with_suffix(".ids"))
 
 
-def choose_index(count: int, dimensions: int) -> tuple[str, Any]:
-    """The kind of index for `count` vectors, untrained, by inner product.
+@dataclass(frozen=True, slots=True)
+class Made:
+    """An index in memory, ready to be saved."""
 
-    Exact up to `EXACT_UP_TO`; above it 8-bit codes searched in full: 16 ms for 500,000 x 512 on two cores with
-    a recall@100 above .98 for photo-like, text-like and far-off queries alike. Inverted lists pay beyond
-    about a million vectors; this is their place.
-    """
-    if count <= EXACT_UP_TO:
-        return "flat", faiss.IndexFlatIP(dimensions)
-    codes = faiss.ScalarQuantizer.QT_8bit
-    return "sq8", faiss.IndexScalarQuantizer(dimensions, codes, faiss.METRIC_INNER_PRODUCT)
-
-
-def build(
-    count: int, dimensions: int, sample: npt.NDArray[np.float32], chunks: Iterator[Chunk]
-) -> tuple[str, Any]:
-    """An index of all vectors of `chunks`, searched by their own ids, and its kind; `sample` trains its codes."""
-    kind, flat = choose_index(count, dimensions)
-    if not flat.is_trained:
-        flat.train(sample)
-    index = faiss.IndexIDMap(flat)
-    for ids, vectors in chunks:
-        index.add_with_ids(vectors, ids)
-    return kind, index
+    space: str
+    kind: Kind
+    index: Any
+    positions: Positions
+    breadth: Breadth
+    recall: float
+    change_seq: int
 
 
-def save(folder: Path, space: str, kind: str, index: Any, *, max_id: int, change_seq: int) -> Manifest:
+def save(folder: Path, made: Made) -> Manifest:
     """Write the index beside what is there, then its manifest, whose rename puts it in place.
 
     Raises:
         DiskFullError: when it does not fit.
         StoreError: when it cannot be written for another reason. What was there before stays in use either way.
     """
-    stem = safe_name(space)
-    path = folder / f"{stem}.{change_seq}-{max_id}.faiss"
+    stem = safe_name(made.space)
+    max_id = int(made.positions.vector_ids[-1]) if len(made.positions) else 0
+    path = folder / f"{stem}.{made.change_seq}-{max_id}.faiss"
+    ids = path.with_suffix(".ids")
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         # FAISS's own writer tells of a failure without its errno, and of one at closing not at all.
         with path.open("wb") as file:
-            faiss.write_index(index, faiss.PyCallbackIOWriter(file.write))  # type: ignore[attr-defined]
+            faiss.write_index(made.index, faiss.PyCallbackIOWriter(file.write))  # type: ignore[attr-defined]
+        made.positions.save(ids)
         manifest = Manifest(
-            space, index.d, kind, index.ntotal, max_id, change_seq, path.name, path.stat().st_size, _xxh3(path)
-        )
+            made.space, made.index.d, made.kind, len(made.positions), max_id, made.change_seq,
+            made.breadth.depth, made.breadth.lists, made.recall,
+            path.name, path.stat().st_size, _glance(path), _xxh3(path), _xxh3(ids),
+        )  # fmt: skip
         _sync(path)
+        _sync(ids)
         beside = folder / f"{stem}.json.new"
         beside.write_text(json.dumps(asdict(manifest), indent=1), encoding="utf-8")
         _sync(beside)
         beside.replace(folder / f"{stem}.json")
         sync_folder(folder)
     except (OSError, RuntimeError) as error:
-        with suppress(OSError):
-            path.unlink(missing_ok=True)
+        for each in (path, ids):
+            with suppress(OSError):
+                each.unlink(missing_ok=True)
         is_full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
         kind_of_error = DiskFullError if is_full else StoreError
-        raise kind_of_error(f"the index of {space} could not be written: {error}") from error
-    discard(folder, space, keep=path.name)
+        raise kind_of_error(f"the index of {made.space} could not be written: {error}") from error
+    discard(folder, made.space, keep=path.stem)
     return manifest
 
 
-def load(folder: Path, space: str, dimensions: int) -> tuple[Manifest, Any] | None:
-    """The saved index, mapped into memory, and its manifest; None when none was saved.
+def load(folder: Path, space: str, dimensions: int) -> tuple[Manifest, Any, Positions] | None:
+    """The saved index and its positions, mapped into memory, and its manifest; None when none was saved.
+
+    Reading all of a large file takes seconds on a slow disk, so that it is glanced at here; `is_whole` reads it.
 
     Raises:
         ValueError: when what was saved is torn or of another space, and so has to be built anew.
@@ -112,25 +123,40 @@ def load(folder: Path, space: str, dimensions: int) -> tuple[Manifest, Any] | No
     except FileNotFoundError:
         return None
     try:
-        manifest = Manifest(**json.loads(text))
+        values = json.loads(text)
+        manifest = Manifest(**values | {"kind": Kind(values["kind"])})
         path = folder / Path(manifest.file).name
         if (manifest.space, manifest.dimensions) != (space, dimensions):
             raise ValueError(f"it holds {manifest.space} with {manifest.dimensions} dimensions")
-        if path.stat().st_size != manifest.size_bytes or _xxh3(path) != manifest.xxh3:
+        if path.stat().st_size != manifest.size_bytes or _glance(path) != manifest.glance:
             raise ValueError(f"{path.name} is not what was written")
-        return manifest, faiss.read_index(str(path), faiss.IO_FLAG_MMAP_IFC)
-    except (TypeError, OSError, RuntimeError) as error:
-        raise ValueError(str(error)) from error
+        if _xxh3(ids := folder / Path(manifest.positions_file).name) != manifest.positions_xxh3:
+            raise ValueError(f"{ids.name} is not what was written")
+        index = faiss.read_index(str(path), faiss.IO_FLAG_MMAP_IFC)
+        return manifest, index, Positions.mapped(ids, manifest.count)
+    except (TypeError, KeyError, OSError, RuntimeError) as error:
+        raise ValueError(f"{type(error).__name__}: {error}") from error
+
+
+def is_whole(folder: Path, manifest: Manifest) -> bool:
+    """Whether every byte of the index file is what was written; True, too, where a newer one has replaced it."""
+    try:
+        return _xxh3(folder / Path(manifest.file).name) == manifest.xxh3
+    except FileNotFoundError:
+        return True
+    except OSError:
+        return False
 
 
 def discard(folder: Path, space: str, keep: str = "") -> None:
-    """Remove index files of `space` other than `keep`; with nothing to keep, its manifest too."""
+    """Remove files of `space` other than those of the stem `keep`; with nothing to keep, its manifest too."""
     stem = safe_name(space)
-    for path in folder.glob(f"{stem}.*-*.faiss"):
-        if path.name != keep:
-            path.unlink(missing_ok=True)
     if not keep:
         (folder / f"{stem}.json").unlink(missing_ok=True)
+    for ending in ("faiss", "ids"):
+        for path in folder.glob(f"{stem}.*-*.{ending}"):
+            if path.stem != keep:
+                path.unlink(missing_ok=True)
 
 
 def safe_name(space: str) -> str:
@@ -141,8 +167,21 @@ def safe_name(space: str) -> str:
 def _xxh3(path: Path) -> str:
     digest = xxhash.xxh3_128()
     with path.open("rb") as file:
-        while block := file.read(1 << 20):
+        while block := file.read(_BLOCK):
             digest.update(block)
+    return digest.hexdigest()
+
+
+def _glance(path: Path) -> str:
+    """The hash of the first and last MiB and of spots between; of all of a file that is not larger than these."""
+    size = path.stat().st_size
+    if size <= 2 * _BLOCK + _SPOTS * _SPOT:
+        return _xxh3(path)
+    digest = xxhash.xxh3_128()
+    between = range(_BLOCK, size - _BLOCK, (size - 2 * _BLOCK) // _SPOTS)
+    with path.open("rb", buffering=0) as file:
+        for start, length in ((0, _BLOCK), *((at, _SPOT) for at in between), (size - _BLOCK, _BLOCK)):
+            digest.update(os.pread(file.fileno(), length, start))
     return digest.hexdigest()
 
 

@@ -27,7 +27,24 @@ class Matches:
         return len(self.vector_ids)
 
     @classmethod
+    def none(cls) -> Matches:
+        return cls(np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0, np.float32))
+
+    @classmethod
     def best(cls, vector_ids: Ids, photo_ids: Ids, similarities: Floats, k: int) -> Matches:
         """The `k` best of candidates in any order."""
         order = np.lexsort((vector_ids, -similarities))[:k]
         return cls(vector_ids[order], photo_ids[order], similarities[order])
+
+    @classmethod
+    def united(cls, first: Matches, second: Matches, k: int) -> Matches:
+        """The `k` best of two."""
+        if not len(first) or not len(second):
+            longer = first if len(first) else second
+            return cls(longer.vector_ids[:k], longer.photo_ids[:k], longer.similarities[:k])
+        return cls.best(
+            np.concatenate([first.vector_ids, second.vector_ids]),
+            np.concatenate([first.photo_ids, second.photo_ids]),
+            np.concatenate([first.similarities, second.similarities]),
+            k,
+        )

@@ -5,7 +5,8 @@ from __future__ import annotations
 import threading
 from pathlib import Path
 
-from imgd.index.vectors import Space, SpaceIndex
+from imgd.index.stored import Space
+from imgd.index.vectors import IndexOptions, SpaceIndex
 from imgd.store.database import Database
 from imgd.store.statements import load_statements
 
@@ -13,11 +14,12 @@ from imgd.store.statements import load_statements
 class SpaceIndexes:
     """The vector indexes by space; a space that an analyzer fills for the first time joins by itself."""
 
-    def __init__(self, database: Database, folder: Path) -> None:
+    def __init__(self, database: Database, folder: Path, options: IndexOptions | None = None) -> None:
         """`folder` holds the saved indexes; it is made when the first one is saved."""
         self._database = database
         self._folder = folder
-        self._sql = load_statements("imgd.index", "library")
+        self._options = options
+        self._sql = load_statements("imgd.index", "vectors")
         self._lock = threading.Lock()
         self._indexes: dict[str, SpaceIndex] = {}
 
@@ -28,7 +30,7 @@ class SpaceIndexes:
         with self._lock:
             for space in spaces:
                 if space.name not in self._indexes:
-                    self._indexes[space.name] = SpaceIndex(self._database, self._folder, space)
+                    self._indexes[space.name] = SpaceIndex(self._database, self._folder, space, self._options)
             return [self._indexes[space.name] for space in spaces]
 
     def get(self, name: str) -> SpaceIndex | None:

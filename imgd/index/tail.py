@@ -1,66 +1,111 @@
-"""The tail: vectors that the FAISS index does not hold yet, searched exactly."""
+"""The tail: vectors that the built index does not hold yet, searched exactly."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from itertools import pairwise
 
+import faiss
 import numpy as np
-import numpy.typing as npt
 
-_BLOCK = 4096  # rows turned to float32 at a time
+from imgd.index.matches import Floats, Ids, Matches
+from imgd.index.positions import Positions
+from imgd.index.scalar import half_index, selector
+from imgd.index.stored import Halves, Rows
+
+_BLOCK = 4096
 
 
 class Tail:
-    """Vectors in rising order of their ids, as float16."""
+    """Vectors in rising order of their ids.
 
-    def __init__(self, dimensions: int) -> None:
-        self._ids = np.empty(0, np.int64)
-        self._vectors = np.empty((0, dimensions), np.float16)
-        self._count = 0
+    One thread changes it, many search it, without a lock: what is appended later is in new blocks.
+    """
+
+    def __init__(self) -> None:
+        self._blocks: tuple[_Block, ...] = ()
 
     def __len__(self) -> int:
-        return self._count
+        return sum(len(block.positions) for block in self._blocks)
 
-    def append(self, ids: Sequence[int], data: Sequence[bytes]) -> None:
-        """`data` are float16 values in native byte order, as stored."""
-        needed = self._count + len(ids)
-        if needed > len(self._ids):
-            room = max(needed, 2 * len(self._ids), 64)
-            self._ids = np.concatenate([self._ids[: self._count], np.empty(room - self._count, np.int64)])
-            spare = np.empty((room - self._count, self._vectors.shape[1]), np.float16)
-            self._vectors = np.concatenate([self._vectors[: self._count], spare])
-        self._ids[self._count : needed] = ids
-        self._vectors[self._count : needed] = np.frombuffer(b"".join(data), np.float16).reshape(len(ids), -1)
-        self._count = needed
+    @property
+    def removed(self) -> int:
+        """How many are masked."""
+        return sum(block.positions.removed for block in self._blocks)
+
+    def append(self, rows: Rows) -> None:
+        """Take in vectors with ids above all that are here."""
+        blocks = list(self._blocks)
+        start = 0
+        if blocks and len(blocks[-1].positions) < _BLOCK:
+            last = blocks.pop()
+            start = min(_BLOCK - len(last.positions), len(rows.vector_ids))
+            blocks.append(last.with_more(_part(rows, 0, start)))
+        bounds = [*range(start, len(rows.vector_ids), _BLOCK), len(rows.vector_ids)]
+        self._blocks = (*blocks, *(_Block(_part(rows, *bound)) for bound in pairwise(bounds)))
+
+    def remove(self, vector_ids: Ids) -> None:
+        """These are found no longer; those that are not here are passed over."""
+        for block in self._blocks:
+            block.positions.remove(vector_ids)
 
     def without_up_to(self, max_id: int) -> Tail:
         """A tail of the vectors with ids above `max_id`."""
-        start = int(np.searchsorted(self._ids[: self._count], max_id, side="right"))
-        rest = Tail(self._vectors.shape[1])
-        rest._ids = self._ids[start : self._count].copy()
-        rest._vectors = self._vectors[start : self._count].copy()
-        rest._count = self._count - start
+        rest = Tail()
+        for block in self._blocks:
+            ids = block.positions.vector_ids
+            start = int(np.searchsorted(ids, max_id, side="right"))
+            if start < len(ids):
+                rest.append(_part(block.rows(), start, len(ids)))
+                rest.remove(block.positions.gone())
         return rest
 
-    def contains(self, vector_id: int) -> bool:
-        at = int(np.searchsorted(self._ids[: self._count], vector_id))
-        return at < self._count and int(self._ids[at]) == vector_id
+    def search(self, queries: Floats, k: int, within: Ids | None) -> list[Matches]:
+        """The `k` best for each of `queries` (n, d), of the photos `within` where given."""
+        found = [Matches.none() for _ in queries]
+        for block in self._blocks:
+            more = block.search(queries, k, within)
+            found = [Matches.united(*each, k) for each in zip(found, more, strict=True)]
+        return found
 
-    def search(
-        self, queries: npt.NDArray[np.float32], k: int, removed: npt.NDArray[np.int64]
-    ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float32]]:
-        """Ids and similarities, both (queries, <= k), in no order, without the `removed` ids."""
-        count = self._count  # rows appended meanwhile are for the next search
-        ids, vectors = self._ids[:count], self._vectors[:count]
-        similarities = np.empty((len(queries), count), np.float32)
-        for start in range(0, count, _BLOCK):
-            similarities[:, start : start + _BLOCK] = (
-                queries @ vectors[start : start + _BLOCK].astype(np.float32).T
+
+class _Block:
+    """Up to `_BLOCK` vectors, which stay as they are."""
+
+    def __init__(self, rows: Rows) -> None:
+        self.positions = Positions(rows.vector_ids, rows.photo_ids)
+        self._index = half_index(rows.values)
+
+    def rows(self) -> Rows:
+        count, bytes_a_vector = len(self.positions), self._index.code_size
+        codes = faiss.rev_swig_ptr(self._index.codes.data(), count * bytes_a_vector)
+        values: Halves = codes.view(np.float16).reshape(count, -1)
+        return Rows(self.positions.vector_ids, self.positions.photo_ids, values)
+
+    def with_more(self, rows: Rows) -> _Block:
+        mine = self.rows()
+        joined = _Block(
+            Rows(
+                np.concatenate([mine.vector_ids, rows.vector_ids]),
+                np.concatenate([mine.photo_ids, rows.photo_ids]),
+                np.concatenate([mine.values, rows.values]),
             )
-        if len(removed):
-            kept = ~np.isin(ids, removed)
-            ids, similarities = ids[kept], similarities[:, kept]
-        if len(ids) <= k:
-            return np.broadcast_to(ids, similarities.shape), similarities
-        best = np.argpartition(-similarities, k - 1, axis=1)[:, :k]
-        return ids[best], np.take_along_axis(similarities, best, axis=1)
+        )
+        joined.positions.remove(self.positions.gone())
+        return joined
+
+    def search(self, queries: Floats, k: int, within: Ids | None) -> list[Matches]:
+        mask = self.positions.mask(within)
+        if mask is not None and not mask.any():
+            return [Matches.none() for _ in queries]
+        k = min(k, len(self.positions))
+        similarities, at = self._index.search(queries, k, params=selector(mask))
+        found = []
+        for row, values in zip(at, similarities, strict=True):
+            kept = row >= 0  # FAISS fills up with -1 where the mask leaves fewer
+            ids = self.positions.vector_ids[row[kept]], self.positions.photo_ids[row[kept]]
+            found.append(Matches.best(*ids, values[kept], k))
+        return found
+
+
+def _part(rows: Rows, start: int, stop: int) -> Rows:
+    return Rows(rows.vector_ids[start:stop], rows.photo_ids[start:stop], rows.values[start:stop])

@@ -11,8 +11,9 @@ import pytest
 
 from imgd.errors import DiskFullError, StoreError
 from imgd.index import faiss_file, vectors
+from imgd.index.build import BuildRequest, build
 from imgd.index.spaces import SpaceIndexes
-from imgd.index.vectors import SpaceIndex
+from imgd.index.vectors import IndexOptions, SpaceIndex
 
 SPACE = "clip:ViT-B-32/openai"
 D = 32
@@ -29,9 +30,9 @@ def folder(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def opened(library, folder) -> Callable[[], SpaceIndex]:
-    def open_index() -> SpaceIndex:
-        index = SpaceIndexes(library.database, folder).get(SPACE)
+def opened(library, folder) -> Callable[..., SpaceIndex]:
+    def open_index(**options: object) -> SpaceIndex:
+        index = SpaceIndexes(library.database, folder, IndexOptions(**options)).get(SPACE)
         assert index is not None
         return index
 
@@ -127,23 +128,25 @@ def test_a_torn_or_missing_file_is_noticed_and_built_anew(library, folder, opene
     assert opened().status().indexed == 40
 
 
-def test_vectors_that_come_and_go_while_an_index_is_built_are_right_after_it(library, opened, monkeypatch):
+def test_vectors_that_come_and_go_while_an_index_is_built_are_right_after_it(library, opened):
     photos = fill(library, 30)
-    index = opened()
-    index.catch_up()
-    save = faiss_file.save
+    gone = [library.vector_ids(photos[at])[0] for at in (2, 5)]
     news: list[int] = []
 
-    def save_late(*args: object, **values: object) -> object:
+    def build_meanwhile(request: BuildRequest, stopped: Callable[[], bool]) -> None:
+        library.remove(photos[5])
+        index.search(direction(1), 3)
+        build(request, stopped)
         library.remove(photos[2])
         news.append(library.add("late.jpg", vectors={SPACE: direction(500)}))
         index.search(direction(1), 3)
-        return save(*args, **values)  # type: ignore[arg-type]
 
-    gone = library.vector_ids(photos[2])[0]
-    monkeypatch.setattr(faiss_file, "save", save_late)
+    index = opened(build=build_meanwhile)
+    index.catch_up()
     index.rebuild()
-    assert gone not in [each for each, _ in index.search(direction(2), 50)]
+    found = [each for each, _ in index.search(direction(2), 50)]
+    assert len(found) == 29
+    assert set(found).isdisjoint(gone)
     assert first(index, 500) == library.vector_ids(news[0])[0]
     assert index.covered_seq < library.ask("SELECT value FROM counters")[0][0]
 
@@ -193,25 +196,6 @@ def test_more_than_the_tail_may_hold_waits_for_the_build(library, opened, monkey
     assert (index.status().tail, index.status().waiting) == (10, 25)
     index.rebuild()
     assert (index.status().indexed, index.status().tail, index.status().waiting) == (35, 0, 0)
-
-
-def test_eight_bit_codes_find_what_exact_search_finds(library, opened, monkeypatch):
-    monkeypatch.setattr(faiss_file, "EXACT_UP_TO", 100)
-    rng = np.random.default_rng(1)
-    points = rng.standard_normal((3000, D)).astype(np.float32)
-    points /= np.linalg.norm(points, axis=1, keepdims=True)
-    with library.database.read():
-        pass
-    photo = library.add("all.jpg", vectors={SPACE: points[0]})
-    library._do(lambda connection: [library._put_vector(connection, photo, SPACE, each) for each in points[1:]])
-    library.say  # noqa: B018
-    index = opened()
-    query = direction(5)
-    exact = [each for each, _ in index.search(query, 50)]
-    index.rebuild()
-    assert index.status().kind == "sq8"
-    found = [each for each, _ in opened().search(query, 50)]
-    assert len(set(found) & set(exact)) >= 48
 
 
 def test_searches_of_many_queries_agree_with_single_ones(library, opened):

@@ -41,35 +41,6 @@ SELECT photo_id, label FROM regions
 WHERE photo_id IN (SELECT value FROM json_each(:photo_ids)) AND +kind IN ('person', 'face') AND label <> ''
 AND score >= :least_score;
 
--- name: spaces
-SELECT id, name, dimensions FROM spaces ORDER BY id;
-
--- name: vectors_after
-SELECT id, data FROM vectors WHERE space_id = :space AND id > :after ORDER BY id LIMIT :limit;
-
--- name: count_vectors_after
-SELECT count(*) FROM vectors WHERE space_id = :space AND id > :after;
-
--- name: removed_vectors
-SELECT vector_id, change_seq FROM removed_vectors WHERE space_id = :space AND change_seq > :seen;
-
--- name: vector_range
-SELECT (SELECT id FROM vectors WHERE space_id = :space ORDER BY id LIMIT 1),
-       (SELECT id FROM vectors WHERE space_id = :space ORDER BY id DESC LIMIT 1);
-
--- name: vector_at
-SELECT id, data FROM vectors WHERE space_id = :space AND id >= :at ORDER BY id LIMIT 1;
-
--- name: photos_of_vectors
-SELECT id, photo_id FROM vectors WHERE id IN (SELECT value FROM json_each(:ids)) ORDER BY id;
-
--- name: vectors_within
-SELECT vectors.id FROM json_each(:photos) AS wanted
-CROSS JOIN vectors ON vectors.photo_id = wanted.value WHERE space_id = :space;
-
--- name: vectors_of_photo
-SELECT data FROM vectors WHERE photo_id = :photo AND space_id = :space AND region IS NULL ORDER BY id;
-
 -- name: forget_photos
 DELETE FROM removed_photos WHERE photo_id IN
     (SELECT photo_id FROM removed_photos WHERE change_seq <= :covered LIMIT :limit);

@@ -1,0 +1,26 @@
+-- What the vector indexes read of library.db.
+
+-- name: spaces
+SELECT id, name, dimensions FROM spaces ORDER BY id;
+
+-- name: vectors_after
+SELECT id, photo_id, data FROM vectors WHERE space_id = :space AND id > :after ORDER BY id LIMIT :limit;
+
+-- name: count_vectors_after
+SELECT count(*) FROM vectors WHERE space_id = :space AND id > :after;
+
+-- name: removed_vectors
+SELECT vector_id FROM removed_vectors WHERE space_id = :space AND change_seq > :seen;
+
+-- name: vector_range
+SELECT (SELECT id FROM vectors WHERE space_id = :space ORDER BY id LIMIT 1),
+       (SELECT id FROM vectors WHERE space_id = :space ORDER BY id DESC LIMIT 1);
+
+-- name: vector_at
+SELECT id, data FROM vectors WHERE space_id = :space AND id >= :at ORDER BY id LIMIT 1;
+
+-- name: vectors_of_ids
+SELECT id, data FROM vectors WHERE id IN (SELECT value FROM json_each(:ids));
+
+-- name: vectors_of_photo
+SELECT data FROM vectors WHERE photo_id = :photo AND space_id = :space AND region IS NULL ORDER BY id;
