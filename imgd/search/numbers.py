@@ -20,15 +20,14 @@ class Measure:
     """How the numbers of a key are read.
 
     `units`: what may stand behind a number, in small letters, and how many of the library's units each is.
-    `nominal`: the part by which cameras' numbers differ from what is engraved (a 1/60 s is 1/64 s): so much counts
-    as equal, in comparisons, too. `rounded`: a number means everything that rounds to it, as finely as it is typed
-    (`focal:35mm` is 34.5 to 35.5 mm), but at most `most_rounding` to each side.
+    `nominal`: the part by which a camera's numbers may differ from what its dial says: so much counts as equal, in
+    comparisons, too. `rounded`: a number means everything that rounds to it, as finely as it is typed (35 mm is
+    34.5 to 35.5 mm).
     """
 
     units: Mapping[str, float] = field(default_factory=dict)
     nominal: float = 0.0
     rounded: bool = False
-    most_rounding: float = math.inf
     mark: str = ""
     """What may stand before a number, such as `f/`."""
     fractions: bool = False
@@ -39,8 +38,9 @@ _BYTES = {"": 1, "b": 1, **{f"{letter}{i}b": (1024 if i else 1000) ** power
 
 MEASURES: Mapping[str, Measure] = {
     "iso": Measure(),
-    "aperture": Measure(nominal=0.005, rounded=True, most_rounding=0.05, mark="f/"),
-    "shutter": Measure({"s": 1, "sec": 1, "ms": 1e-3}, nominal=0.02, fractions=True),
+    # A dial of thirds of a stop has steps of 12 % and 26 %; 1/30 s is 1/32 s, and f/11 is f/11.3.
+    "aperture": Measure(nominal=0.03, mark="f/"),
+    "shutter": Measure({"s": 1, "sec": 1, "ms": 1e-3}, nominal=0.07, fractions=True),
     "focal": Measure({"mm": 1}, rounded=True),
     "altitude": Measure({"m": 1, "km": 1000, "ft": 0.3048}, rounded=True),
     "rating": Measure(),
@@ -104,8 +104,7 @@ def read_bounds(condition: Filter, measure: Measure, example: str) -> Bounds:
 
 def _equal(typed: _Typed, measure: Measure) -> Bounds:
     if measure.rounded or (measure is FACT and typed.decimals):
-        half = min(typed.half, measure.most_rounding)
-        return Bounds(typed.value - half, typed.value + half, high_open=True)
+        return Bounds(typed.value - typed.half, typed.value + typed.half, high_open=True)
     return Bounds(_slack(typed.value, -measure.nominal), _slack(typed.value, measure.nominal))
 
 

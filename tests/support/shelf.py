@@ -9,6 +9,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+from imgd.analyzers.technical import Technical
 from imgd.index.text import TextIndex
 from imgd.search.filters import Condition, Filters
 from imgd.search.grammar import parse
@@ -45,7 +46,7 @@ class Shelf:
         self.text = TextIndex(folder / "text.db")
         self.ids: dict[str, int] = {}
         self.add(photos)
-        self.vocabulary = Vocabulary(self.database)
+        self.vocabulary = Vocabulary(self.database, {"technical": Technical.facts})
         self.filters = Filters(self.database, self.text, self.vocabulary, lambda: TODAY)
 
     def add(self, photos: Iterable[Shown]) -> None:
