@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sqlite3
 from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing
 from pathlib import Path
 
 from imgd.index.apart import live_apart
@@ -19,9 +19,10 @@ _CHUNK = 2_000
 _PRAGMAS = ("journal_mode = OFF", "synchronous = OFF", "locking_mode = EXCLUSIVE", "cache_size = -32768")
 """Until the file is whole and synced it is worth nothing, so nothing of it need survive a crash."""
 
-_HASH_BYTES = 16 << 20
-"""Words that FTS5 gathers in memory before it writes a segment. Of 1 (its default), 16, 64 and 128 MiB this is the
-quickest: less makes more segments that are then merged, more no longer fits the processor's cache."""
+_HASH_BYTES = 8 << 20
+"""Words that FTS5 gathers in memory before it writes a segment; all segments become one at the end. Of 1 (FTS5's
+default), 8, 16, 32 and 64 MiB this is the quickest: less makes more segments, more no longer fits the processor's
+cache."""
 _DEFAULT_HASH_BYTES = 1 << 20
 
 
@@ -42,12 +43,12 @@ def build_text(library: Path, path: Path) -> None:
         made.execute("BEGIN")
         with named_errors(library), closing(_reader(library)) as source:
             target = newest_change_seq(source)
-            with _without_triggers(made, sql):
-                for documents in _documents(source):
-                    made.executemany(sql["put_new"], documents)
-                made.execute(sql["hash_size"], {"bytes": _HASH_BYTES})
-                made.execute(sql["rebuild_words"])
-                made.execute(sql["hash_size"], {"bytes": _DEFAULT_HASH_BYTES})
+            for documents in _documents(source):
+                made.executemany(sql["put"], documents)
+        made.execute(sql["hash_size"], {"bytes": _HASH_BYTES})
+        made.execute(sql["rebuild_words"])
+        made.execute(sql["optimize_words"])
+        made.execute(sql["hash_size"], {"bytes": _DEFAULT_HASH_BYTES})
         made.execute(sql["cover_all"], {"covered": target, "assembly": ASSEMBLY})
         made.execute("COMMIT")
     with path.open("rb") as file:
@@ -71,17 +72,6 @@ def _documents(library: sqlite3.Connection) -> Iterator[Sequence[tuple[object, .
             return
         yield documents
         after = photo_ids[-1]
-
-
-@contextmanager
-def _without_triggers(made: sqlite3.Connection, sql: dict[str, str]) -> Iterator[None]:
-    """Documents go in without their words for a while, which follow in one go."""
-    triggers = made.execute(sql["triggers"]).fetchall()
-    for name, _ in triggers:
-        made.execute(f"DROP TRIGGER {name}")
-    yield
-    for _, script in triggers:
-        made.execute(script)
 
 
 def _work(arguments: Sequence[str]) -> None:

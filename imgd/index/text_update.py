@@ -2,32 +2,35 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 import time
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TypeVar
 
-from imgd.index.documents import Changed, DocumentSource, Position
+from imgd.index.documents import Changed, Document, DocumentSource, Position
 from imgd.store.changes import newest_change_seq
 from imgd.store.database import Database
 from imgd.store.statements import load_statements
 
 T = TypeVar("T")
 
-_WRITE_S = 0.015
+_WRITE_S = 0.010
 """What one write aims at. None may take longer than 50 ms, also on a machine that does much else."""
 _LEAST_CHUNK, _FIRST_CHUNK, _MOST_CHUNK = 20, 100, 1000
-_LEAST_PAGES, _FIRST_PAGES, _MOST_PAGES = 8, 64, 1000
+_LEAST_PAGES, _FIRST_PAGES, _MOST_PAGES = 8, 50, 200
 
 _MERGES = 2
-"""Merging after each write, so many steps: FTS5 writes each word about five times until it lies in a large
-segment, and a step writes as long as the documents of a chunk take, tokenizing included."""
+"""After each write, so many steps of merging at most: of two large segments there is then one before the next is
+full."""
 
 _TIDY_S = 2.0
 """How long a refresh merges on at its end, when everything can be found already."""
 
-_WRITES_A_CHECKPOINT = 16
+_WRITES_A_CHECKPOINT = 32
+"""They fill the WAL with some 30 MB. The first write after a checkpoint syncs the new header of the WAL, which takes
+its time on a busy disk, so that there should not be many."""
 
 
 class TextUpdate:
@@ -82,14 +85,29 @@ class TextUpdate:
         return read
 
     def _put(self, connection: sqlite3.Connection, chunk: Changed) -> None:
-        """The documents of a chunk, and how far they reach."""
-        connection.executemany(self._sql["put"], chunk.documents)
+        """The documents of a chunk, and how far they reach. One whose text did not change costs no write."""
+        photo_ids = [document[0] for document in chunk.documents] + list(chunk.absent)
+        before = {row[0]: row for row in self._known(connection, photo_ids)}
+        entering = sorted(each for each in chunk.documents if before.get(each[0]) != each)
+        self._exchange(connection, [before[each[0]] for each in entering if each[0] in before], entering)
         self._drop(connection, chunk.absent)
         place = {"at_seq": chunk.position.change_seq, "at_photo": chunk.position.photo_id}
         connection.execute(self._sql["move_on"], place)
 
+    def _exchange(
+        self, connection: sqlite3.Connection, leaving: Sequence[Document], entering: Sequence[Document]
+    ) -> None:
+        """Put documents in place of known ones, both by rising id: FTS5 writes a segment whenever an id falls."""
+        connection.executemany(self._sql["leave_words"], leaving)
+        connection.executemany(self._sql["put"], entering)
+        connection.executemany(self._sql["enter_words"], entering)
+
     def _drop(self, connection: sqlite3.Connection, photo_ids: Sequence[int]) -> None:
-        connection.executemany(self._sql["drop"], [(photo_id,) for photo_id in photo_ids])
+        self._exchange(connection, self._known(connection, photo_ids), [])
+        connection.execute(self._sql["drop"], {"photo_ids": json.dumps(photo_ids)})
+
+    def _known(self, connection: sqlite3.Connection, photo_ids: Sequence[int]) -> list[Document]:
+        return connection.execute(self._sql["documents"], {"photo_ids": json.dumps(photo_ids)}).fetchall()
 
     def _drop_removed(self, covered: int) -> None:
         after = 0

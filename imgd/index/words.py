@@ -129,7 +129,7 @@ class Words:
             documents = connection.execute(self._sql["documents"], values).fetchall()
         with closing(sqlite3.connect(":memory:")) as few:
             few.execute(self._sql["few_words"])
-            few.executemany(self._sql["put_few"], documents)
+            few.executemany(self._sql["enter_words"], documents)
             rows = few.execute(self._sql["marked"], {"match": match}).fetchall()
         return {row[0]: _marked_entries(row) for row in rows}
 

@@ -12,28 +12,26 @@ UPDATE manifest SET covered_seq = max(covered_seq, :covered);
 -- name: cover_all
 UPDATE manifest SET covered_seq = :covered, at_seq = :covered, at_photo = 0x7fffffffffffffff, assembly = :assembly;
 
--- name: put_new
-INSERT INTO documents VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
-
 -- name: put
--- A document whose text did not change costs no write.
-INSERT INTO documents VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-ON CONFLICT (photo_id) DO UPDATE SET
-    person = excluded.person, tag = excluded.tag, caption = excluded.caption, text = excluded.text,
-    name = excluded.name, folder = excluded.folder, place = excluded.place, camera = excluded.camera,
-    other = excluded.other
-WHERE (person, tag, caption, text, name, folder, place, camera, other)
-   IS NOT (excluded.person, excluded.tag, excluded.caption, excluded.text, excluded.name, excluded.folder,
-           excluded.place, excluded.camera, excluded.other);
+INSERT OR REPLACE INTO documents VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
 
 -- name: drop
-DELETE FROM documents WHERE photo_id = ?;
+DELETE FROM documents WHERE photo_id IN (SELECT value FROM json_each(:photo_ids));
 
--- name: triggers
-SELECT name, sql FROM sqlite_master WHERE type = 'trigger';
+-- name: enter_words
+INSERT INTO words (rowid, person, tag, caption, text, name, folder, place, camera, other)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
+
+-- name: leave_words
+-- A row leaves the words with the very text it was indexed with, or its words stay behind as ghosts.
+INSERT INTO words (words, rowid, person, tag, caption, text, name, folder, place, camera, other)
+VALUES ('delete', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
 
 -- name: rebuild_words
 INSERT INTO words (words) VALUES ('rebuild');
+
+-- name: optimize_words
+INSERT INTO words (words) VALUES ('optimize');
 
 -- name: hash_size
 INSERT INTO words (words, rank) VALUES ('hashsize', :bytes);
@@ -84,17 +82,13 @@ SELECT photo_id, person, tag, name FROM documents WHERE photo_id IN (SELECT valu
 SELECT photo_id, name FROM documents WHERE photo_id IN (SELECT value FROM json_each(:photo_ids)) ORDER BY photo_id DESC;
 
 -- name: documents
-SELECT * FROM documents WHERE photo_id IN (SELECT value FROM json_each(:photo_ids));
+SELECT * FROM documents WHERE photo_id IN (SELECT value FROM json_each(:photo_ids)) ORDER BY photo_id;
 
 -- name: few_words
 -- The words of a few documents, tokenized as those of all are, in a database in memory.
 CREATE VIRTUAL TABLE words USING fts5 (
     person, tag, caption, text, name, folder, place, camera, other, tokenize = 'porter unicode61 remove_diacritics 2'
 );
-
--- name: put_few
-INSERT INTO words (rowid, person, tag, caption, text, name, folder, place, camera, other)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
 
 -- name: marked
 SELECT rowid, highlight(words, 0, char(2), char(3)), highlight(words, 1, char(2), char(3)),
