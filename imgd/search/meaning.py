@@ -34,8 +34,8 @@ OBJECT_WEIGHT = 1.5
 
 MOST_WORDS = 16
 LABELS_A_WORD = 32
-MOST_TAGS, LEAST_TAGS, MOST_TAGS_A_LABEL = 10_000, 50, 1000
-"""Tags of photos that one query looks at, in all and of each label; nearer labels are given more of them."""
+MOST_TAGS, LEAST_TAGS_A_LABEL, MOST_TAGS_A_LABEL = 10_000, 50, 1000
+"""Tags of photos that one query looks at: in all, and of each label, the best-scored ones."""
 
 _ROWS = 8192
 
@@ -173,13 +173,12 @@ class Meaning:
     def _tags(self, known: KnownLabels, nearness: Floats, within: Ids | None) -> _Tags:
         """The tags of photos whose label is near to a word at all (`nearness` (n,) > 0)."""
         rows = np.flatnonzero(nearness)
-        near = [known.labels[row] for row in rows.tolist()]
-        row_of = {label.id: row for label, row in zip(near, rows.tolist(), strict=True)}
+        row_of = {known.labels[row].id: row for row in rows.tolist()}
         with self._database.read() as library:
             if within is None:
-                shares = np.clip(MOST_TAGS * nearness[rows] / nearness[rows].sum(), LEAST_TAGS, MOST_TAGS_A_LABEL)
-                asked = [[label.id, int(share)] for label, share in zip(near, shares, strict=True)]
-                found = library.execute(self._sql["near"], {"labels": json.dumps(asked)}).fetchall()
+                share = min(MOST_TAGS_A_LABEL, max(LEAST_TAGS_A_LABEL, MOST_TAGS // max(1, len(rows))))
+                values = {"labels": json.dumps(list(row_of)), "others": share - 1}
+                found = library.execute(self._sql["near"], values).fetchall()
             else:
                 values = {"photo_ids": json.dumps(within.tolist()), "labels": json.dumps(list(row_of))}
                 found = library.execute(self._sql["near_within"], values).fetchall()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -15,9 +15,11 @@ from imgd.index.spaces import SpaceIndexes
 from imgd.index.words import Words
 from imgd.search.branches import Branch
 from imgd.search.clock import AllEncoders
+from imgd.search.doubt import Doubts
 from imgd.search.exact import ExactSearch
 from imgd.search.likeness import Files, LikenessSearch, Target
 from imgd.search.listing import Listing
+from imgd.search.meaning import Meaning, Near
 from imgd.search.notes import Notes
 from imgd.search.pictures import PictureSearch
 from imgd.search.query import Like
@@ -54,10 +56,13 @@ class Ranked:
     unlisted: int = 0
     counted: bool = True
     signals: Signals = field(default_factory=Signals)
+    near: Sequence[Near] = ()
 
     def why(self, photo_id: int) -> list[str]:
-        """The reasons that are no words of the photo, in short: `looks like: 0.41 (cut-off 0.28)`."""
-        return [
+        """The reasons that are no words of the photo, in short: `looks like: 0.41 (cut-off 0.28)`, and
+        `puppy ~ golden retriever 0.61`."""
+        lines = [line for each in self.near for line in each.reasons(photo_id)]
+        return lines + [
             f"looks like: {each.similarities[photo_id]:.2f} (cut-off {each.least:.2f})"
             for each in self.signals.likenesses
             if each.similarities.get(photo_id, -1.0) >= each.least
@@ -90,9 +95,11 @@ class RankedSearch:
     ) -> None:
         """`cache`: a folder for vectors of labels and backgrounds, which can be made again."""
         self._wording = WordSearch(words)
+        self._doubts = Doubts(database, words)
         self._exact = ExactSearch(database, words, vocabulary)
         texts = QueryTexts(encoders, cache)
         self._pictures = PictureSearch(spaces, texts)
+        self._meaning = Meaning(database, texts, cache)
         self._likeness = LikenessSearch(database, words, spaces, encoders, files)
         self._listing = Listing(database)
 
@@ -105,6 +112,7 @@ class RankedSearch:
         spaces = self._pictures.spaces()
         await asyncio.gather(
             *(self._pictures.warm(each) for each in spaces),
+            *(self._meaning.warm(each) for each in spaces),
             return_exceptions=True,
         )
 
@@ -118,12 +126,13 @@ class RankedSearch:
         if not branch.is_ranked:
             return await asyncio.to_thread(self._listed, terms, restriction, candidates)
         words = asyncio.to_thread(self._find_words, terms, restriction, candidates, notes)
-        (worded, exact), looks, likes = await asyncio.gather(
+        (worded, exact), looks, near, likes = await asyncio.gather(
             words,
             self._find_looks(terms, restriction, candidates, notes),
+            self._find_near(terms, restriction),
             self._find_likes(branch.likes, restriction, candidates, cwd, notes),
         )
-        return await asyncio.to_thread(self._score, terms, worded, exact, (*looks, *likes))
+        return await asyncio.to_thread(self._score, prepared, worded, exact, near, (*looks, *likes))
 
     def _listed(self, terms: Terms, restriction: Restriction | None, candidates: int) -> Ranked:
         """Filters alone, beside other branches: the newest photos, all alike."""
@@ -141,6 +150,8 @@ class RankedSearch:
             return Worded(), {}
         try:
             found = self._wording.find(terms, restriction, candidates)
+            doubtful = self._doubts.of(terms.any_of or terms.all_of, found.full) if terms.words else frozenset()
+            found = replace(found, doubtful=doubtful)
             return found, self._exact.find(terms.sentence, restriction, candidates)
         except ImgdError as error:
             notes.add(f"words cannot be searched now: {error}")
@@ -158,6 +169,16 @@ class RankedSearch:
                 for space in self._pictures.spaces()
             ],
             notes,
+        )
+
+    async def _find_near(self, terms: Terms, restriction: Restriction | None) -> list[Near]:
+        """What is tagged with something near in meaning; what keeps a space from it is noted for its looks."""
+        if not terms.words:
+            return []
+        within = restriction.ids if restriction is not None else None
+        spaces = self._pictures.spaces()
+        return await _those_that_work(
+            [self._meaning.find(space, terms.content_words, within) for space in spaces], Notes()
         )
 
     async def _find_likes(
@@ -196,14 +217,25 @@ class RankedSearch:
 
     def _score(
         self,
-        terms: Terms,
+        prepared: Prepared,
         worded: Worded,
         exact: Mapping[int, float],
+        near: Sequence[Near],
         likenesses: Sequence[Likeness],
     ) -> Ranked:
-        signals = Signals(exact, worded.full, worded.doubtful, worded.partial, {}, likenesses)
+        restriction = prepared.restriction
+        nearness: dict[int, float] = {}
+        for each in near:
+            for photo_id, value in each.scores.items():
+                nearness[photo_id] = max(value, nearness.get(photo_id, 0.0))
+        if restriction is not None and nearness:
+            photo_ids = np.fromiter(nearness, np.int64, len(nearness))
+            nearness = {each: nearness[each] for each in photo_ids[restriction.keep(photo_ids)].tolist()}
+        sure = frozenset(photo_id for each in near for photo_id in each.sure if photo_id in nearness)
+        signals = Signals(exact, worded.full, worded.doubtful, worded.partial, nearness, likenesses, sure)
         scores = score(signals).scores
-        return Ranked(terms, scores, max(0, worded.found - len(worded.full)), worded.counted, signals)
+        unlisted = max(0, worded.found - len(worded.full))
+        return Ranked(prepared.terms, scores, unlisted, worded.counted, signals, near)
 
 
 async def _those_that_work(searches: Sequence[Awaitable[T | None]], notes: Notes) -> list[T]:

@@ -1,33 +1,80 @@
-"""Ranks fused, and what counts as named exactly."""
+"""Who matches at all, and in which order."""
 
 from __future__ import annotations
 
+import math
+
 import pytest
 
-from imgd.index.words import Entries
-from imgd.search.rank import Ranking, fuse, is_exact
+from imgd.search.rank import Likeness, Signals, matching, score
 
 
-def test_a_photo_first_in_every_ranking_has_the_full_score():
-    fused = fuse([Ranking(1.0, [1, 2]), Ranking(0.5, [1, 3]), Ranking(1.0, [])])
-    assert fused[1] == pytest.approx(1.0)
-    assert fused[1] > fused[2] > fused[3] > 0
+def looks(similarities: dict[int, float], least: float, *, complete: bool = True) -> Likeness:
+    return Likeness("space", similarities, least, 0.2, 0.1, complete)
 
 
-def test_agreement_of_rankings_beats_one_high_rank():
-    fused = fuse([Ranking(1.0, [1, 2]), Ranking(1.0, [3, 2])])
-    assert max(fused, key=lambda photo: fused[photo]) == 2
+def order(signals: Signals) -> list[int]:
+    return list(score(signals).scores)
 
 
-def test_nothing_found_is_nothing_fused():
-    assert fuse([Ranking(1.0, [])]) == {}
+def test_what_lies_above_the_cutoff_is_found_best_first():
+    assert order(Signals(likenesses=[looks({3: 0.9, 1: 0.7, 2: 0.3}, 0.5)])) == [3, 1]
 
 
-@pytest.mark.parametrize("asked", ["Golden  retriever", "ANNA k", "Café", "cafe", "img_12.jpg", "IMG_12"])
-def test_people_tags_and_file_names_count_as_exact_without_case_and_accents(asked):
-    assert is_exact(asked, Entries(("Anna K",), ("golden retriever", "café"), "IMG_12.jpg"))
+def test_nothing_that_matches_is_nothing_found():
+    near = {1: 0.4}
+    assert order(Signals(partial=[1], near=near, likenesses=[looks({1: 0.4}, math.inf)])) == []
+    assert order(Signals()) == []
 
 
-@pytest.mark.parametrize("asked", ["retriever", "anna", "12", "jpg", ""])
-def test_a_part_is_not_exact(asked):
-    assert not is_exact(asked, Entries(("Anna K",), ("golden retriever",), "IMG_12.jpg"))
+def test_what_the_query_names_comes_first_and_scores_above_a_half():
+    signals = Signals({5: 1.0}, full=[1, 5], near={1: 0.5}, likenesses=[looks({1: 0.9, 5: 0.1}, 0.5)])
+    scores = score(signals).scores
+    assert list(scores) == [5, 1]
+    assert scores[5] > 0.5 > scores[1] > 0
+
+
+def test_words_looks_and_meaning_add_up():
+    both = Signals(full=[1, 2], near={2: 0.2}, likenesses=[looks({3: 0.7, 2: 0.65}, 0.6)])
+    assert order(both)[0] == 2
+
+
+def test_photos_found_by_all_words_stand_before_those_found_by_some():
+    assert order(Signals(full=[2], partial=[1, 2], likenesses=[looks({1: 0.5, 2: 0.5}, 0.4)])) == [2, 1]
+
+
+def test_an_unsure_tag_alone_is_no_match():
+    unsure = Signals({1: 0.5}, full=[1], doubtful=frozenset([1]), likenesses=[looks({1: 0.4}, math.inf)])
+    assert order(unsure) == []
+
+
+def test_an_unsure_tag_counts_beside_something_certain():
+    signals = Signals(full=[1, 2], doubtful=frozenset([1]), likenesses=[looks({1: 0.4, 2: 0.4}, math.inf)])
+    assert set(order(signals)) == {1, 2}
+
+
+@pytest.mark.parametrize("likenesses", [(), (looks({9: 0.1}, math.inf),)])
+def test_an_unsure_tag_counts_where_no_space_can_judge_its_photo(likenesses):
+    assert order(Signals({1: 0.5}, full=[1], doubtful=frozenset([1]), likenesses=likenesses)) == [1]
+
+
+def test_a_space_that_shows_only_its_best_photos_judges_the_others_too():
+    cut = looks({9: 0.1}, math.inf, complete=False)
+    assert order(Signals({1: 0.5}, full=[1], doubtful=frozenset([1]), likenesses=[cut])) == []
+
+
+def test_a_sure_tag_of_nearly_the_same_meaning_is_a_match_by_itself():
+    judged = looks({1: 0.1, 2: 0.1}, math.inf)
+    assert order(Signals(near={1: 0.3, 2: 0.1}, sure=frozenset([1]), likenesses=[judged])) == [1]
+
+
+def test_where_a_query_matches_the_nearest_in_meaning_are_found_too():
+    signals = Signals(near={1: 0.3, 2: 0.2, 3: 0.1}, likenesses=[looks({4: 0.9, 1: 0.1}, 0.5)])
+    assert matching(signals) == {1, 2, 4}
+
+
+def test_scores_stay_between_0_and_1_however_large_the_sums():
+    extreme = Signals(
+        {1: 1.0}, near={1: 1e6, 2: 1e6}, likenesses=[Likeness("space", {1: 9.0, 2: -9.0}, -10, 0, 0)]
+    )
+    assert all(0 <= value <= 1 for value in scores.values())

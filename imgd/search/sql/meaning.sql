@@ -22,14 +22,14 @@ SELECT labels.id, label, photos,
 FROM counted JOIN labels ON labels.id = label_id ORDER BY photos DESC, labels.id;
 
 -- name: near
--- Of each label the `most` photos with the best scores, the newest of equal ones: (label_id, photo_id, score).
+-- Of each label the best scores, one more than `others`, the newest photos of equal ones: label_id, photo_id, score.
 WITH near AS MATERIALIZED (
-    SELECT each.value ->> 0 AS label_id,
-           (SELECT score FROM tags WHERE tags.label_id = each.value ->> 0
-            ORDER BY score DESC, photo_id DESC LIMIT 1 OFFSET (each.value ->> 1) - 1) AS least_score,
-           (SELECT photo_id FROM tags WHERE tags.label_id = each.value ->> 0
-            ORDER BY score DESC, photo_id DESC LIMIT 1 OFFSET (each.value ->> 1) - 1) AS least_photo
-    FROM json_each(:labels) AS each
+    SELECT chosen.value AS label_id,
+           (SELECT score FROM tags WHERE tags.label_id = chosen.value
+            ORDER BY score DESC, photo_id DESC LIMIT 1 OFFSET :others) AS least_score,
+           (SELECT photo_id FROM tags WHERE tags.label_id = chosen.value
+            ORDER BY score DESC, photo_id DESC LIMIT 1 OFFSET :others) AS least_photo
+    FROM json_each(:labels) AS chosen
 )
 SELECT tags.label_id, photo_id, score FROM near CROSS JOIN tags
 WHERE tags.label_id = near.label_id AND (score, photo_id) >= (coalesce(least_score, 0), coalesce(least_photo, 0));
