@@ -20,7 +20,7 @@ from imgd.index.calibration import LEAST_RECALL, Truth, choose_breadth, queries_
 from imgd.index.faiss_file import Made, Manifest, save
 from imgd.index.matches import Floats
 from imgd.index.positions import Positions
-from imgd.index.shapes import TRAINING_SAMPLE, Kind, Limits, add, choose, make
+from imgd.index.shapes import TRAINING_SAMPLE, Kind, Limits, choose, make
 from imgd.index.sieve import passing
 from imgd.index.stored import Reading, Space, StoredVectors
 from imgd.store.database import named_errors
@@ -77,25 +77,24 @@ def build(request: BuildRequest, stopped: Callable[[], bool] = lambda: False) ->
 
 
 def _make(request: BuildRequest, stored: StoredVectors, plan: _Plan, stopped: Callable[[], bool]) -> Made | None:
-    index = make(plan.kind, plan.count, request.space.dimensions, plan.sample)
-    truth = Truth(queries_of(plan.sample)) if plan.kind in (Kind.SIEVE, Kind.LISTS) else None
+    layers = make(plan.kind, plan.count, request.space.dimensions, plan.sample)
+    truth = Truth(queries_of(plan.sample)) if layers.sieve is not None else None
     vector_ids, photo_ids = [np.empty(0, np.int64)], [np.empty(0, np.int64)]
     for rows in stored.chunks(_CHUNK):
         if stopped():
             return None
         as_float = rows.values.astype(np.float32)
         if truth is not None:
-            truth.see(index.ntotal, as_float)
-        add(index, rows.values, as_float)
+            truth.see(layers.codes.ntotal, as_float)
+        layers.add(rows.values, as_float)
         vector_ids.append(rows.vector_ids)
         photo_ids.append(rows.photo_ids)
     breadth, recall = Breadth(), 1.0
     if truth is not None:
-        sieve = faiss.downcast_index(index.base_index)
-        lists = int(getattr(sieve, "nlist", 0))
-        breadth, recall = choose_breadth(plan.kind, lambda *asked: passing(sieve, *asked), truth, lists)
+        lists = layers.sieve.nlist if plan.kind is Kind.LISTS else 0
+        breadth, recall = choose_breadth(lambda *asked: passing(layers.sieve, *asked), truth, lists)
     positions = Positions(np.concatenate(vector_ids), np.concatenate(photo_ids))
-    return Made(request.space.name, plan.kind, index, positions, breadth, recall, request.change_seq)
+    return Made(request.space.name, plan.kind, layers, positions, breadth, recall, request.change_seq)
 
 
 def build_apart(request: BuildRequest, stopped: Callable[[], bool]) -> None:

@@ -14,7 +14,6 @@ import numpy as np
 
 from imgd.index.built import MEASURED_AT, Breadth
 from imgd.index.matches import Floats, Ids
-from imgd.index.shapes import Kind
 
 LEAST_RECALL = 0.98
 """Below it a sieve does not serve."""
@@ -68,19 +67,19 @@ class Truth:
         return float(kinds.min()), float(kinds[1])
 
 
-def choose_breadth(kind: Kind, passing: Passing, truth: Truth, lists: int) -> tuple[Breadth, float]:
+def choose_breadth(passing: Passing, truth: Truth, lists: int) -> tuple[Breadth, float]:
     """The least breadth whose recall is enough, or else the greatest, and its recall.
 
-    Where the sieve has `lists` lists, what counts is the recall of text-like queries: for one that is far from
-    everything no list is nearer than the others.
+    Where the sieve has `lists` lists (else 0), what counts is the recall of text-like queries: for one that is far
+    from everything no list is nearer than the others.
     """
-    steps, aim = (_steps(lists), LEAST_RECALL) if kind is Kind.LISTS else ([0], _AIM)
+    steps, aim = (_steps(lists), LEAST_RECALL) if lists else ([0], _AIM)
     breadth, recall = Breadth(), 0.0
     for nearest in steps:
         for depth in _DEPTHS:
             breadth = Breadth(depth, nearest)
             worst, of_text = truth.recall(passing(truth.queries, depth, nearest))
-            recall = of_text if kind is Kind.LISTS else worst
+            recall = of_text if lists else worst
             if recall >= aim:
                 return breadth, recall
     return breadth, recall

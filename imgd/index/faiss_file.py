@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import errno
-import json
 import os
 import re
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import faiss
+import msgspec
 import xxhash
 
 from imgd.errors import DiskFullError, StoreError
 from imgd.index.built import Breadth
 from imgd.index.positions import Positions
-from imgd.index.shapes import Kind
+from imgd.index.shapes import Kind, Layers
 from imgd.index.text import sync_folder
 
 _BLOCK = 1 << 20
@@ -26,11 +26,20 @@ _SPOT = 4096
 
 
 @dataclass(frozen=True, slots=True)
-class Manifest:
-    """What an index file holds: all vectors of `space` with ids up to `max_id` that were there at `change_seq`.
+class File:
+    """A file as it was written. `glance`: the hash of its beginning, its end and spots between; `xxh3`: of all."""
 
-    `recall`: of the `breadth` that was chosen for it, where it has one; else 1. `glance` is the hash of the file's
-    beginning, end and spots between, which is looked at when it is loaded; `xxh3` that of all its bytes.
+    name: str
+    size_bytes: int
+    glance: str
+    xxh3: str
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """What an index holds: all vectors of `space` with ids up to `max_id` that were there at `change_seq`.
+
+    `recall`: of the `breadth` that was chosen for it, where it has one; else 1. `sieve` is there where it has one.
     """
 
     space: str
@@ -39,22 +48,15 @@ class Manifest:
     count: int
     max_id: int
     change_seq: int
-    depth: int
-    lists: int
+    breadth: Breadth
     recall: float
-    file: str
-    size_bytes: int
-    glance: str
-    xxh3: str
-    positions_xxh3: str
+    codes: File
+    positions: File
+    sieve: File | None
 
     @property
-    def breadth(self) -> Breadth:
-        return Breadth(self.depth, self.lists)
-
-    @property
-    def positions_file(self) -> str:
-        return str(Path(self.file).with_suffix(".ids"))
+    def files(self) -> list[File]:
+        return [file for file in (self.codes, self.positions, self.sieve) if file is not None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +65,7 @@ class Made:
 
     space: str
     kind: Kind
-    index: Any
+    layers: Layers
     positions: Positions
     breadth: Breadth
     recall: float
@@ -80,27 +82,25 @@ def save(folder: Path, made: Made) -> Manifest:
     stem = safe_name(made.space)
     max_id = int(made.positions.vector_ids[-1]) if len(made.positions) else 0
     path = folder / f"{stem}.{made.change_seq}-{max_id}.faiss"
-    ids = path.with_suffix(".ids")
+    ids, sieve = path.with_suffix(".ids"), path.with_suffix(".sieve")
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        # FAISS's own writer tells of a failure without its errno, and of one at closing not at all.
-        with path.open("wb") as file:
-            faiss.write_index(made.index, faiss.PyCallbackIOWriter(file.write))  # type: ignore[attr-defined]
+        _write(made.layers.codes, path)
         made.positions.save(ids)
+        if made.layers.sieve is not None:
+            _write(made.layers.sieve, sieve)
         manifest = Manifest(
-            made.space, made.index.d, made.kind, len(made.positions), max_id, made.change_seq,
-            made.breadth.depth, made.breadth.lists, made.recall,
-            path.name, path.stat().st_size, _glance(path), _xxh3(path), _xxh3(ids),
+            made.space, made.layers.codes.d, made.kind, len(made.positions), max_id, made.change_seq,
+            made.breadth, made.recall, _synced(path), _synced(ids),
+            None if made.layers.sieve is None else _synced(sieve),
         )  # fmt: skip
-        _sync(path)
-        _sync(ids)
         beside = folder / f"{stem}.json.new"
-        beside.write_text(json.dumps(asdict(manifest), indent=1), encoding="utf-8")
+        beside.write_bytes(msgspec.json.format(msgspec.json.encode(manifest), indent=1))
         _sync(beside)
         beside.replace(folder / f"{stem}.json")
         sync_folder(folder)
     except (OSError, RuntimeError) as error:
-        for each in (path, ids):
+        for each in (path, ids, sieve):
             with suppress(OSError):
                 each.unlink(missing_ok=True)
         is_full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
@@ -110,42 +110,42 @@ def save(folder: Path, made: Made) -> Manifest:
     return manifest
 
 
-def load(folder: Path, space: str, dimensions: int) -> tuple[Manifest, Any, Positions] | None:
-    """The saved index and its positions, mapped into memory, and its manifest; None when none was saved.
+def load(folder: Path, space: str, dimensions: int) -> tuple[Manifest, Layers, Positions] | None:
+    """The saved index, its codes and positions mapped into memory, and its manifest; None when none was saved.
 
-    Reading all of a large file takes seconds on a slow disk, so that it is glanced at here; `is_whole` reads it.
+    Reading all of a large file takes seconds on a slow disk, so that it is glanced at here; `flawed` reads it.
 
     Raises:
         ValueError: when what was saved is torn or of another space, and so has to be built anew.
     """
     try:
-        text = (folder / f"{safe_name(space)}.json").read_text(encoding="utf-8")
+        text = (folder / f"{safe_name(space)}.json").read_bytes()
     except FileNotFoundError:
         return None
     try:
-        values = json.loads(text)
-        manifest = Manifest(**values | {"kind": Kind(values["kind"])})
-        path = folder / Path(manifest.file).name
+        manifest = msgspec.json.decode(text, type=Manifest)
         if (manifest.space, manifest.dimensions) != (space, dimensions):
             raise ValueError(f"it holds {manifest.space} with {manifest.dimensions} dimensions")
-        if path.stat().st_size != manifest.size_bytes or _glance(path) != manifest.glance:
-            raise ValueError(f"{path.name} is not what was written")
-        if _xxh3(ids := folder / Path(manifest.positions_file).name) != manifest.positions_xxh3:
-            raise ValueError(f"{ids.name} is not what was written")
-        index = faiss.read_index(str(path), faiss.IO_FLAG_MMAP_IFC)
-        return manifest, index, Positions.mapped(ids, manifest.count)
-    except (TypeError, KeyError, OSError, RuntimeError) as error:
+        for file in manifest.files:
+            path = folder / file.name
+            if path.stat().st_size != file.size_bytes or _glance(path) != file.glance:
+                raise ValueError(f"{file.name} is not what was written")
+        codes = faiss.read_index(str(folder / manifest.codes.name), faiss.IO_FLAG_MMAP_IFC)
+        # FAISS copies a sieve, so that a map of it would take its memory twice.
+        sieve = None if manifest.sieve is None else faiss.read_index(str(folder / manifest.sieve.name))
+        positions = Positions.mapped(folder / manifest.positions.name, manifest.count)
+    except (msgspec.DecodeError, OSError, RuntimeError) as error:
         raise ValueError(f"{type(error).__name__}: {error}") from error
+    return manifest, Layers(codes, sieve), positions
 
 
-def is_whole(folder: Path, manifest: Manifest) -> bool:
-    """Whether every byte of the index file is what was written; True, too, where a newer one has replaced it."""
-    try:
-        return _xxh3(folder / Path(manifest.file).name) == manifest.xxh3
-    except FileNotFoundError:
-        return True
-    except OSError:
-        return False
+def flawed(folder: Path, manifest: Manifest) -> str:
+    """The name of a file that is not, byte by byte, what was written; empty where all are, or are replaced."""
+    for file in manifest.files:
+        with suppress(FileNotFoundError):
+            if _xxh3(folder / file.name) != file.xxh3:
+                return file.name
+    return ""
 
 
 def discard(folder: Path, space: str, keep: str = "") -> None:
@@ -153,7 +153,7 @@ def discard(folder: Path, space: str, keep: str = "") -> None:
     stem = safe_name(space)
     if not keep:
         (folder / f"{stem}.json").unlink(missing_ok=True)
-    for ending in ("faiss", "ids"):
+    for ending in ("faiss", "ids", "sieve"):
         for path in folder.glob(f"{stem}.*-*.{ending}"):
             if path.stem != keep:
                 path.unlink(missing_ok=True)
@@ -162,6 +162,17 @@ def discard(folder: Path, space: str, keep: str = "") -> None:
 def safe_name(space: str) -> str:
     """A file name of its own for every space: `clip:ViT-B-32/openai` -> `clip_ViT-B-32_openai-1f0c9a2b`."""
     return f"{re.sub(r'[^A-Za-z0-9_-]+', '_', space)[:80]}-{xxhash.xxh32_hexdigest(space.encode())}"
+
+
+def _write(index: Any, path: Path) -> None:
+    # FAISS's own writer tells of a failure without its errno, and of one at closing not at all.
+    with path.open("wb") as file:
+        faiss.write_index(index, faiss.PyCallbackIOWriter(file.write))  # type: ignore[attr-defined]
+
+
+def _synced(path: Path) -> File:
+    _sync(path)
+    return File(path.name, path.stat().st_size, _glance(path), _xxh3(path))
 
 
 def _xxh3(path: Path) -> str:

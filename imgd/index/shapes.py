@@ -39,8 +39,8 @@ class Kind(enum.StrEnum):
 class Limits:
     """Up to how many vectors a space has which shape; above the last, lists.
 
-    Exact and 8-bit codes take one core 0.05 and 0.04 us a vector, the sieve 0.006 and a constant; it gains from
-    about 100,000 vectors on. It was 3 ms for 500,000 x 512 where 8-bit codes took 26 (`bench/vectors.py`).
+    For 512 dimensions 8-bit codes take a core 0.05 us a vector, and the sieve a tenth of that with a constant of
+    half a millisecond; but it takes seconds to train (`bench/vectors.py`).
     """
 
     exact: int = 20_000
@@ -57,25 +57,34 @@ def choose(count: int, dimensions: int, limits: Limits) -> Kind:
     return Kind.SIEVE if count <= limits.sieve else Kind.LISTS
 
 
-def make(kind: Kind, count: int, dimensions: int, sample: Floats) -> Any:
-    """An empty index for about `count` vectors, trained on `sample` (n, d)."""
+@dataclass(frozen=True, slots=True)
+class Layers:
+    """The FAISS indexes of one space: what tells the similarity of a vector, and the sieve before it, if any."""
+
+    codes: Any
+    sieve: Any = None
+
+    def add(self, values: Halves, as_float: Floats) -> None:
+        """Append vectors (n, d), given both ways."""
+        if self.codes.sq.qtype == HALF:
+            self.codes.add_sa_codes(values.view("uint8"))
+        else:
+            self.codes.add(as_float)
+        if self.sieve is not None:
+            self.sieve.add(as_float)
+
+
+def make(kind: Kind, count: int, dimensions: int, sample: Floats) -> Layers:
+    """Empty ones for about `count` vectors, trained on `sample` (n, d)."""
     if kind is Kind.EXACT:
         exact = scalar_index(dimensions, HALF)
         exact.is_trained = True
-        return exact
+        return Layers(exact)
     codes = scalar_index(dimensions, EIGHT_BITS if kind is Kind.CODES else SIX_BITS)
     codes.train(sample)
     if kind is Kind.CODES:
-        return codes
-    return faiss.IndexRefine(_sieve(kind, count, dimensions, sample), codes)
-
-
-def add(index: Any, values: Halves, as_float: Floats) -> None:
-    """Append vectors, given both ways."""
-    if getattr(getattr(index, "sq", None), "qtype", None) == HALF:
-        index.add_sa_codes(values.view("uint8"))
-    else:
-        index.add(as_float)
+        return Layers(codes)
+    return Layers(codes, _sieve(kind, count, dimensions, sample))
 
 
 def _sieve(kind: Kind, count: int, dimensions: int, sample: Floats) -> Any:

@@ -177,8 +177,8 @@ class SpaceIndex:
         manifest = self._manifest
         if self._is_checked or manifest is None:
             return
-        if not faiss_file.is_whole(self._folder, manifest):
-            self.fault = f"{manifest.file} is not what was written, and is built anew"
+        if name := faiss_file.flawed(self._folder, manifest):
+            self.fault = f"{name} is not what was written, and is built anew"
         self._is_checked = True
 
     def discard(self) -> None:
@@ -197,10 +197,10 @@ class SpaceIndex:
             return
         if saved is None:
             return
-        manifest, index, positions = saved
+        manifest, layers, positions = saved
         built = BuiltIndex(
             manifest.kind,
-            index,
+            layers,
             positions,
             manifest.breadth,
             stored=self._stored,
