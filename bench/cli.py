@@ -1,9 +1,10 @@
-"""How long `imgctl status` takes, Python's start included, against a running daemon.
+"""How long `imgctl status` and a press of Tab take, Python's start included, against a running daemon.
 
     python bench/cli.py                  starts a daemon of its own on an empty folder
     python bench/cli.py --socket PATH    asks the daemon there
 
-Prints a table and, last, one JSON line. The bar: a median of at most 250 ms.
+Tab completes a command (without a question to the daemon) and a term of a query (with one). Prints a table and,
+last, one JSON line. The bar: a median of at most 250 ms for the status.
 """
 
 from __future__ import annotations
@@ -56,18 +57,18 @@ def status_command(socket: Path) -> list[str]:
     return [*start, "--socket", str(socket), "status"]
 
 
-def measure(command: Sequence[str], repeats: int) -> list[float]:
+def measure(command: Sequence[str], repeats: int, **variables: str) -> list[float]:
     """Wall time of each run in milliseconds, after one that fills the caches."""
     times = []
     for _ in range(repeats + 1):
         began = time.perf_counter()
-        subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL, env=os.environ | variables)
         times.append((time.perf_counter() - began) * 1e3)
     return times[1:]
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="How long `imgctl status` takes.")
+    parser = argparse.ArgumentParser(description="How long `imgctl` takes.")
     parser.add_argument("--socket", type=Path, help="of a running daemon; else one is started")
     parser.add_argument("--repeats", type=int, default=20)
     options = parser.parse_args()
@@ -78,18 +79,30 @@ def main() -> None:
             socket = stack.enter_context(own_daemon(directory))
         python = measure([sys.executable, "-c", "pass"], options.repeats)
         status = measure(status_command(socket), options.repeats)
+        # As the script that `imgctl completion bash` prints does it.
+        start = status_command(socket)[:-3]
+        asked = {"_IMGCTL_COMPLETE": "bash_complete", "IMGD_SOCKET": str(socket)}
+        command = measure([*start, "imgctl sea", "sea"], options.repeats, **asked)
+        term = measure([*start, "imgctl search orient", "orient"], options.repeats, **asked)
     result = {
         "bench": "cli",
         "status_ms_median": round(statistics.median(status), 1),
         "status_ms_min": round(min(status), 1),
+        "complete_command_ms_median": round(statistics.median(command), 1),
+        "complete_term_ms_median": round(statistics.median(term), 1),
         "python_ms_median": round(statistics.median(python), 1),
         "ratio": round(statistics.median(status) / statistics.median(python), 2),
         "bar_ms": BAR_MS,
         "passed": statistics.median(status) <= BAR_MS,
     }
-    print(f"{'':16} {'median ms':>10} {'min ms':>10}")
-    for name, times in (("python -c pass", python), ("imgctl status", status)):
-        print(f"{name:16} {statistics.median(times):10.1f} {min(times):10.1f}")
+    print(f"{'':24} {'median ms':>10} {'min ms':>10}")
+    for name, times in (
+        ("python -c pass", python),
+        ("imgctl status", status),
+        ("imgctl sea[Tab]", command),
+        ("imgctl search ori[Tab]", term),
+    ):
+        print(f"{name:24} {statistics.median(times):10.1f} {min(times):10.1f}")
     print(json.dumps(result))
 
 

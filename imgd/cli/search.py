@@ -151,7 +151,7 @@ def _write_all(
     client: ControlClient, query: str, wanted: _Wanted, *, json: bool
 ) -> tuple[list[Hit], int, SearchAnswer]:
     """Write each page as it comes; the first hits of all, how many there were, and the last answer."""
-    screen = None if json or wanted.paths or wanted.null else _find_screen(wanted)
+    screen = None
     first: list[Hit] = []
     said: set[str] = set()
     count = 0
@@ -165,6 +165,7 @@ def _write_all(
         elif wanted.paths or wanted.null:
             hits.write_paths(answer.hits, null=wanted.null)
         elif answer.hits:
+            screen = screen if count else _find_screen(wanted)
             _write_page(client, answer, wanted, screen, count)
         count += len(answer.hits)
         first += answer.hits[: _KEPT - len(first)]

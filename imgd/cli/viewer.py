@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import time
 from collections.abc import Sequence
 
 from imgd.errors import ImgdError
@@ -52,9 +53,10 @@ def open_files(paths: Sequence[bytes]) -> None:
         subprocess.Popen([program, path], stdin=silent, stdout=silent, stderr=silent, start_new_session=True)
         for path in paths
     ]
+    deadline = time.monotonic() + _PATIENCE_S
     for viewer, path in zip(begun, paths, strict=True):
         try:
-            code = viewer.wait(_PATIENCE_S)
+            code = viewer.wait(max(0.0, deadline - time.monotonic()))
         except subprocess.TimeoutExpired:
             continue
         if code:

@@ -7,11 +7,13 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
+import click
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from shell_session import ShellSession
 
+from imgd.cli.lazy import LazyGroup
 from imgd.cli.shells import quote_rest, split_line
 from imgd.control.protocol import CompleteAnswer
 
@@ -139,3 +141,19 @@ def test_values_that_only_have_such_a_word_take_no_letters_away(running, shell):
 
 async def _answer(completions: tuple[str, ...]) -> CompleteAnswer:
     return CompleteAnswer(completions)
+
+
+def test_plugins_are_loaded_only_for_a_command_that_is_not_built_in():
+    asked = []
+
+    def more():
+        asked.append("plugins")
+        return [click.Command("develop", help="Of a plugin.")]
+
+    group = LazyGroup("imgctl", lazy={"search": "imgd.cli.search:search"}, more=more)
+    context = click.Context(group)
+    assert [item.value for item in group.shell_complete(context, "s")] == ["search"]
+    assert asked == []
+    assert [(item.value, item.help) for item in group.shell_complete(context, "dev")] == [
+        ("develop", "Of a plugin.")
+    ]
