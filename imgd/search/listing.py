@@ -1,19 +1,21 @@
 """Answers of queries that rank nothing, filters alone: the newest first, or by path, page by page.
 
-Such an answer may be most of the library, so it is walked in its order from the cursor on, and never gathered.
+Such an answer may be most of the library: then the library is walked in its order from the cursor on, and the page
+is soon full. Where it is not, the photos lie further down, and both are brought together as lists of ids.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
+from imgd.search.conditions import numbers
 from imgd.search.cursor import Cursor
 from imgd.search.order import Order, Page, Placed, path_key
-from imgd.search.restriction import Restriction
+from imgd.search.restriction import PhotoIds, Restriction
 from imgd.store.database import Database
 from imgd.store.statements import load_statements
 
-_FIRST_STEP, _LAST_STEP = 200, 10_000
+_FIRST_STEP, WALKED = 200, 4_000
 _LARGEST_ID = (1 << 63) - 1
 _AFTER_ALL = "\U0010ffff"  # behind every moment
 
@@ -21,8 +23,10 @@ _AFTER_ALL = "\U0010ffff"  # behind every moment
 class Listing:
     """Lists the photos that a restriction lets pass. Blocking: not for the event loop."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, walked: int = WALKED) -> None:
+        """`walked`: photos that are looked at one after the other before lists are made."""
         self._database = database
+        self._walked = walked
         self._order = Order(database)
         self._sql = load_statements("imgd.search", "search")
 
@@ -34,18 +38,52 @@ class Listing:
 
     def _walk(self, restriction: Restriction, sort: str, after: Cursor | None, limit: int) -> Page:
         found: list[Placed] = []
-        step = max(_FIRST_STEP, limit + 1)
-        place = after
-        while len(found) <= limit:
+        place, walked, step = after, 0, max(_FIRST_STEP, limit + 1)
+        while walked < self._walked:
             placed = self._by_path(place, step) if sort == "path" else self._by_date(place, step)
             if placed:
                 kept = restriction.keep(np.array([each.photo_id for each in placed], np.int64))
                 found += [each for each, keeps in zip(placed, kept.tolist(), strict=True) if keeps]
                 place = Cursor(placed[-1].key, placed[-1].photo_id, 0)
-            if len(placed) < step:
-                break
-            step = min(2 * step, _LAST_STEP)
-        return Page(tuple(found[:limit]), len(found) > limit)
+            if len(placed) < step or len(found) > limit:
+                return Page(tuple(found[:limit]), len(found) > limit)
+            walked, step = walked + step, 2 * step
+        return self._gather(restriction, sort, after, limit)
+
+    def _gather(self, restriction: Restriction, sort: str, after: Cursor | None, limit: int) -> Page:
+        allowed = restriction.all_ids()
+        ordered = self._ids_by_path(after) if sort == "path" else self._ids_by_date(after, allowed)
+        mask = np.zeros(max(allowed.max(initial=0), ordered.max(initial=0)) + 1, np.bool_)
+        mask[allowed] = True
+        found = ordered[mask[ordered]][: limit + 1]
+        page = self._order.page(dict.fromkeys(found.tolist(), 1.0), sort, None, limit)
+        return Page(page.photos, len(found) > limit)
+
+    def _ids_by_date(self, after: Cursor | None, allowed: PhotoIds) -> PhotoIds:
+        values = {"moment": _AFTER_ALL, "photo_id": 0}
+        with self._database.read() as library:
+            every = numbers(library.execute(self._sql["dated_ids"], values).fetchone()[0])
+            if after is None or after.key:
+                dated = every
+                if after is not None:
+                    values = {"moment": after.key, "photo_id": after.photo_id}
+                    dated = numbers(library.execute(self._sql["dated_ids"], values).fetchone()[0])
+            else:
+                dated = every[:0]
+        undated = np.setdiff1d(allowed, every, assume_unique=True)[::-1]
+        if after is not None and not after.key:
+            undated = undated[undated < after.photo_id]
+        return np.concatenate([dated, undated])
+
+    def _ids_by_path(self, after: Cursor | None) -> PhotoIds:
+        root, folder, name = _parts(after)
+        found = []
+        with self._database.read() as library:
+            for root_id, path in library.execute(self._sql["roots_from"], (root,)).fetchall():
+                here = path == root
+                values = {"root_id": root_id, "folder": folder if here else b"", "name": name if here else b""}
+                found.append(numbers(library.execute(self._sql["ids_by_path"], values).fetchone()[0]))
+        return np.concatenate(found) if found else np.empty(0, np.int64)
 
     def _by_date(self, after: Cursor | None, count: int) -> list[Placed]:
         """The newest first; those without a date come last, the one registered last first."""
@@ -62,7 +100,7 @@ class Listing:
         return placed
 
     def _by_path(self, after: Cursor | None, count: int) -> list[Placed]:
-        root, folder, name = after.key.split(b"\0", 2) if after is not None else (b"", b"", b"")  # type: ignore[union-attr,arg-type]
+        root, folder, name = _parts(after)
         placed: list[Placed] = []
         with self._database.read() as library:
             for root_id, path in library.execute(self._sql["roots_from"], (root,)).fetchall():
@@ -78,3 +116,11 @@ class Listing:
                 if len(placed) == count:
                     break
         return placed
+
+
+def _parts(cursor: Cursor | None) -> tuple[bytes, bytes, bytes]:
+    """Root, folder and name of the last photo of the page before."""
+    if cursor is None or not isinstance(cursor.key, bytes):
+        return b"", b"", b""
+    root, folder, name, *_ = (*cursor.key.split(b"\0", 2), b"", b"")
+    return root, folder, name

@@ -51,7 +51,7 @@ class WordSearch:
         match = without(terms.all_of, terms.none_of)
         full = self._ranked(match, restriction, candidates)
         partial = full
-        if len(terms.content_words) > 1 and len(full) < candidates:
+        if terms.words and len(terms.content_words) > 1 and len(full) < candidates:
             partial = self._ranked(without(terms.any_of, terms.none_of), restriction, candidates)
         found, counted = len(full), True
         if len(full) == candidates:

@@ -52,6 +52,12 @@ CROSS JOIN photos ON photos.id = photo_id
 WHERE taken_at IS NOT NULL AND (taken_at, photo_id) < (:moment, :photo_id) AND photos.state = 'present'
 ORDER BY taken_at DESC, photo_id DESC LIMIT :limit;
 
+-- name: dated_ids
+SELECT group_concat(photo_id) FROM (
+    SELECT photo_id FROM metadata INDEXED BY metadata_by_taken
+    WHERE taken_at IS NOT NULL AND (taken_at, photo_id) < (:moment, :photo_id)
+    ORDER BY taken_at DESC, photo_id DESC);
+
 -- name: undated
 SELECT photos.id FROM photos LEFT JOIN metadata ON metadata.photo_id = photos.id
 WHERE photos.id < :photo_id AND taken_at IS NULL AND photos.state = 'present'
@@ -69,3 +75,10 @@ CROSS JOIN photos ON photos.folder_id = folders.id
 WHERE roots.id = :root_id AND folders.path >= :folder AND (folders.path > :folder OR photos.name > :name)
   AND photos.state = 'present'
 ORDER BY folders.path, photos.name LIMIT :limit;
+
+-- name: ids_by_path
+SELECT group_concat(id) FROM (
+    SELECT photos.id FROM folders CROSS JOIN photos ON photos.folder_id = folders.id
+    WHERE folders.root_id = :root_id AND folders.path >= :folder
+      AND (folders.path > :folder OR photos.name > :name)
+    ORDER BY folders.path, photos.name);
