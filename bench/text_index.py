@@ -3,7 +3,7 @@
     python bench/text_index.py [--count 500000] [--library DIR]
 
 A library of `bench/synthetic.py` (DIR is a state directory that has one; it is copied) is indexed twice:
-once alone, against FTS5's own `rebuild` of the same ready documents in a file of its own, at the same low priority;
+once alone, against FTS5's own `rebuild` of the same documents in a file of its own, at the same low priority;
 and once more while one thread commits to the library all the time and another searches the index that is in use.
 Then photos all over the library get a new tag, 1,000 and 20,000 at once, and are brought up to date. A lock is
 looked for every millisecond by a connection of the bench's own.

@@ -29,8 +29,8 @@ _TIDY_S = 2.0
 """How long a refresh merges on at its end, when everything can be found already."""
 
 _WRITES_A_CHECKPOINT = 32
-"""They fill the WAL with some 30 MB. The first write after a checkpoint syncs the new header of the WAL, which takes
-its time on a busy disk, so that there should not be many."""
+"""They fill the WAL with some 30 MB. The first write after a checkpoint syncs the new header of the WAL, and waits
+for a busy disk, so that there should not be many."""
 
 
 class TextUpdate:

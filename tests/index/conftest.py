@@ -158,3 +158,9 @@ def library(tmp_path: Path) -> Iterator[Library]:
     made = Library(tmp_path / "library.db")
     yield made
     made.database.close()
+
+
+@pytest.fixture
+def make_library() -> Callable[[Path], Library]:
+    """For tests that need more than one."""
+    return Library

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 import sqlite3
 import subprocess
 import sys
@@ -189,40 +188,6 @@ def test_an_index_of_another_library_is_built_anew(library, tmp_path):
     assert find(index, "old") == set()
     other.database.close()
     index.close()
-
-
-def test_any_sequence_of_changes_ends_in_documents_that_agree_with_the_library(library, index):
-    rng = random.Random(7)
-    words = ["dog", "cat", "sea", "snow", "tree", "house", "rocket", "coffee"]
-    photos: list[int] = []
-    for step in range(250):
-        act = rng.random()
-        if act < 0.4 or not photos:
-            photos.append(library.add(f"{step}.jpg", tags=dict.fromkeys(rng.sample(words, 3), 1.0)))
-        elif act < 0.65:
-            library.say(rng.choice(photos), tags=dict.fromkeys(rng.sample(words, 2), 1.0))
-        elif act < 0.75:
-            library.lose(rng.choice(photos))
-        elif act < 0.8:
-            library.find_again(rng.choice(photos))
-        elif act < 0.9:
-            photos.remove(gone := rng.choice(photos))
-            library.remove(gone)
-        else:
-            stops = iter([False] * rng.randrange(3))
-            index.refresh(library.database, lambda stops=stops: next(stops, True))
-    index.refresh(library.database)
-    index.check()
-    for word in words:
-        truth = {
-            row[0]
-            for row in library.ask(
-                "SELECT photos.id FROM photos JOIN tags ON photo_id = photos.id JOIN labels ON label_id=labels.id"
-                " WHERE label = ? AND state = 'present'",
-                word,
-            )
-        }
-        assert find(index, word) == truth, word
 
 
 def test_twenty_thousand_photos_are_taken_in_by_chunks(library, index, capsys):
