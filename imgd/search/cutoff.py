@@ -35,7 +35,7 @@ Both were chosen on 275 captions of 211 photos and 48 things that none of them s
 most of the latter find nothing, while recall@5 of the captions falls by less than 0.02."""
 
 LISTED = 2.0
-"""How many scatters above the centre a photo must lie at least to be listed, once a query of a few words matches."""
+"""How many scatters above the centre a photo must lie to be listed, where a query of few words matches."""
 
 BELOW_BEST = 2.0
 """How many scatters below a query's best photo another one is listed. With 1.5 or 2.5, mean average precision of

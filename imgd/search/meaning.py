@@ -93,7 +93,9 @@ class Near:
         found = []
         for word, best in enumerate(self._best):
             at = int(np.searchsorted(best.photo_ids, photo_id))
-            if self._tags is None or self._cosines is None or best.photo_ids[at : at + 1] != [photo_id]:
+            if self._tags is None or self._cosines is None or at == len(best.photo_ids):
+                continue
+            if best.photo_ids[at] != photo_id:
                 continue
             row = int(best.rows[at])
             label = int(self._tags.labels[row])

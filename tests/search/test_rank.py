@@ -74,7 +74,6 @@ def test_where_a_query_matches_the_nearest_in_meaning_are_found_too():
 
 
 def test_scores_stay_between_0_and_1_however_large_the_sums():
-    extreme = Signals(
-        {1: 1.0}, near={1: 1e6, 2: 1e6}, likenesses=[Likeness("space", {1: 9.0, 2: -9.0}, -10, 0, 0)]
-    )
+    extreme = Likeness("space", {1: 9.0, 2: -9.0}, -10.0, 0.0, 0.0)
+    scores = score(Signals({1: 1.0}, near={1: 1e6, 2: 1e6}, likenesses=[extreme])).scores
     assert all(0 <= value <= 1 for value in scores.values())
