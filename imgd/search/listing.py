@@ -6,16 +6,19 @@ is soon full. Where it is not, the photos lie further down, and both are brought
 
 from __future__ import annotations
 
+import sqlite3
+
 import numpy as np
 
 from imgd.search.conditions import numbers
 from imgd.search.cursor import Cursor
 from imgd.search.order import Order, Page, Placed, path_key
 from imgd.search.restriction import PhotoIds, Restriction
+from imgd.store.changes import newest_change_seq
 from imgd.store.database import Database
 from imgd.store.statements import load_statements
 
-_FIRST_STEP, WALKED = 200, 4_000
+_FIRST_STEP, WALKED = 200, 1_000
 _LARGEST_ID = (1 << 63) - 1
 _AFTER_ALL = "\U0010ffff"  # behind every moment
 
@@ -27,6 +30,7 @@ class Listing:
         """`walked`: photos that are looked at one after the other before lists are made."""
         self._database = database
         self._walked = walked
+        self._orders: dict[str, tuple[int, PhotoIds]] = {}
         self._order = Order(database)
         self._sql = load_statements("imgd.search", "search")
 
@@ -60,30 +64,52 @@ class Listing:
         return Page(page.photos, len(found) > limit)
 
     def _ids_by_date(self, after: Cursor | None, allowed: PhotoIds) -> PhotoIds:
-        values = {"moment": _AFTER_ALL, "photo_id": 0}
-        with self._database.read() as library:
-            every = numbers(library.execute(self._sql["dated_ids"], values).fetchone()[0])
-            if after is None or after.key:
-                dated = every
-                if after is not None:
-                    values = {"moment": after.key, "photo_id": after.photo_id}
-                    dated = numbers(library.execute(self._sql["dated_ids"], values).fetchone()[0])
-            else:
-                dated = every[:0]
+        every = self._ordered("date")
         undated = np.setdiff1d(allowed, every, assume_unique=True)[::-1]
-        if after is not None and not after.key:
-            undated = undated[undated < after.photo_id]
+        if after is None:
+            return np.concatenate([every, undated])
+        if not after.key:
+            return undated[undated < after.photo_id]
+        dated = _behind(every, after.photo_id)
+        if dated is None:
+            values = {"moment": after.key, "photo_id": after.photo_id}
+            with self._database.read() as library:
+                dated = numbers(library.execute(self._sql["dated_ids"], values).fetchone()[0])
         return np.concatenate([dated, undated])
 
     def _ids_by_path(self, after: Cursor | None) -> PhotoIds:
-        root, folder, name = _parts(after)
-        found = []
-        with self._database.read() as library:
-            for root_id, path in library.execute(self._sql["roots_from"], (root,)).fetchall():
-                here = path == root
-                values = {"root_id": root_id, "folder": folder if here else b"", "name": name if here else b""}
-                found.append(numbers(library.execute(self._sql["ids_by_path"], values).fetchone()[0]))
-        return np.concatenate(found) if found else np.empty(0, np.int64)
+        every = self._ordered("path")
+        if after is None:
+            return every
+        found = _behind(every, after.photo_id)
+        if found is None:
+            with self._database.read() as library:
+                found = self._read_by_path(library, *_parts(after))
+        return found
+
+    def _ordered(self, sort: str) -> PhotoIds:
+        """The ids of all dated photos, or of all photos by path, in that order. They are kept until the library
+        changes, 8 bytes a photo."""
+        with self._database.snapshot() as library:
+            newest = newest_change_seq(library)
+            known = self._orders.get(sort)
+            if known is not None and known[0] == newest:
+                return known[1]
+            if sort == "path":
+                ids = self._read_by_path(library, b"", b"", b"")
+            else:
+                values = {"moment": _AFTER_ALL, "photo_id": 0}
+                ids = numbers(library.execute(self._sql["dated_ids"], values).fetchone()[0])
+        self._orders[sort] = newest, ids
+        return ids
+
+    def _read_by_path(self, library: sqlite3.Connection, root: bytes, folder: bytes, name: bytes) -> PhotoIds:
+        found = [np.empty(0, np.int64)]
+        for root_id, path in library.execute(self._sql["roots_from"], (root,)).fetchall():
+            here = path == root
+            values = {"root_id": root_id, "folder": folder if here else b"", "name": name if here else b""}
+            found.append(numbers(library.execute(self._sql["ids_by_path"], values).fetchone()[0]))
+        return np.concatenate(found)
 
     def _by_date(self, after: Cursor | None, count: int) -> list[Placed]:
         """The newest first; those without a date come last, the one registered last first."""
@@ -116,6 +142,12 @@ class Listing:
                 if len(placed) == count:
                     break
         return placed
+
+
+def _behind(ordered: PhotoIds, photo_id: int) -> PhotoIds | None:
+    """What follows a photo in an order; None where the photo is not in it any more."""
+    at = np.flatnonzero(ordered == photo_id)
+    return ordered[at[0] + 1 :] if len(at) else None
 
 
 def _parts(cursor: Cursor | None) -> tuple[bytes, bytes, bytes]:
