@@ -16,6 +16,7 @@ from imgd.index.text import TextIndex
 from imgd.index.vectors import SpaceIndex, SpaceStatus
 from imgd.store.changes import newest_change_seq
 from imgd.store.database import Database
+from imgd.store.spaces import Superseded, read_superseded, remove_superseded
 from imgd.store.statements import load_statements
 
 DIRTY_COUNTED = 100_000
@@ -25,6 +26,8 @@ _LOOK_S = 0.25  # how often idleness is looked at while something is dirty
 _RETRY_S = 30.0  # after a fault
 _BUILD_PAUSE_S = 600.0  # between builds of one space that only idleness suggests
 _FORGET_CHUNK = 5_000
+_REMOVE_CHUNK = 1_000
+_EVERYTHING = (1 << 63) - 1  # no change number is as high
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +127,11 @@ class IndexRefresher:
     def _note_dirt(self) -> None:
         """Learn whether anything is uncovered, and since when."""
         is_dirty = False
-        for part, is_behind in (("text", self._is_text_behind), ("spaces", self._is_a_build_due)):
+        for part, is_behind in (
+            ("text", self._is_text_behind),
+            ("spaces", self._is_a_build_due),
+            ("superseded", self._is_a_space_superseded),
+        ):
             try:
                 is_dirty |= is_behind()
             except Exception as error:  # noqa: BLE001 - whatever it was, the thread goes on and tries again
@@ -148,7 +155,12 @@ class IndexRefresher:
             # While vectors wait, each further look would count them all again.
             if not index.status().waiting:
                 index.catch_up()
-        return any(index.is_due(idle=False) for index in indexes)
+        return any(index.is_due(idle=False) or not index.checked for index in indexes)
+
+    def _is_a_space_superseded(self) -> bool:
+        """Whether a space is not needed any more since another has taken its place."""
+        with self._database.read() as library:
+            return any(space.complete for space in read_superseded(library))
 
     def _has_been_idle(self) -> bool:
         return self._is_idle() and time.monotonic() - self._last_busy >= self._settings.idle_s
@@ -168,6 +180,9 @@ class IndexRefresher:
                 for index in self._spaces.all():
                     with self._recorded(index.space.name):
                         self._refresh_space(index, idle=idle)
+            if idle:
+                with self._recorded("superseded"):
+                    self._clear_superseded()
             with self._recorded("forget"):
                 self._forget()
             if self._faults:
@@ -179,11 +194,25 @@ class IndexRefresher:
 
     def _refresh_space(self, index: SpaceIndex, *, idle: bool) -> None:
         index.catch_up()
+        index.check()
         now = time.monotonic()
         rested = now - self._built_at.get(index.space.name, -math.inf) >= _BUILD_PAUSE_S
         if index.is_due(idle=idle and rested):
             self._built_at[index.space.name] = now
             index.rebuild(self._stopping.is_set)
+
+    def _clear_superseded(self) -> None:
+        """Remove the vectors and the index of each space whose successors are complete."""
+        with self._database.read() as library:
+            spaces = [space for space in read_superseded(library) if space.complete]
+        for space in spaces:
+            with self._spaces.retired(space.name):
+                while not self._stopping.is_set() and self._remove_some(space):
+                    pass
+                self._delete("vectors", {"space": space.space_id, "covered": _EVERYTHING})
+
+    def _remove_some(self, space: Superseded) -> bool:
+        return self._database.write(lambda library: remove_superseded(library, space, _REMOVE_CHUNK)).result()
 
     def _forget(self) -> None:
         """Clear away records of removals that every index has taken in."""

@@ -72,7 +72,7 @@ class SpaceIndex:
         self._manifest: Manifest | None = None
         self._built: BuiltIndex | None = None
         self._build_seq: int | None = None
-        self._is_checked = True  # whether all of the index file was read since it was loaded
+        self._is_checked = True
         self.fault = ""
         self._load()
 
@@ -171,6 +171,11 @@ class SpaceIndex:
             finally:
                 self._build_seq = None
         self.catch_up()
+
+    @property
+    def checked(self) -> bool:
+        """Whether all of the index was read since it was loaded, and not only glanced at."""
+        return self._is_checked
 
     def check(self) -> None:
         """Read all of an index file that was only glanced at when it was loaded; a flaw becomes a fault."""

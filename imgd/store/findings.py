@@ -25,7 +25,7 @@ _METADATA_COLUMNS = (
     "taken_at", "taken_offset_s", "camera_make", "camera_model", "lens", "iso", "aperture", "shutter_s",
     "focal_mm", "orientation", "rating", "lat", "lon", "altitude_m", "city", "region", "country", "country_code",
 )  # fmt: skip
-_FORGET = ("forget_facts", "forget_texts", "forget_tags", "forget_regions", "forget_vectors")
+_FORGET = ("forget_facts", "forget_texts", "forget_tags", "forget_regions")
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +80,7 @@ def commit(
             )
     if found:
         change_seq = next_change_seq(connection)
+        _name_spaces(connection, found)
         _forget_old(connection, found, photo_ids)
         _put(connection, found, now)
         connection.executemany(
@@ -155,11 +156,30 @@ def _update_photos(connection: sqlite3.Connection, decoded: Sequence[Decoded]) -
 
 
 def _forget_old(connection: sqlite3.Connection, found: Sequence[_Found], photo_ids: str) -> None:
-    existing = set(connection.execute(_SQL["existing"], (photo_ids,)).fetchall())
-    replaced = [pair for each in found if (pair := (each.photo_id, each.analyzer_id)) in existing]
-    if replaced:
-        for statement in _FORGET:
-            connection.executemany(_SQL[statement], replaced)
+    """Clear away what the findings replace.
+
+    Vectors of the same file stay in a space that the analyzer fills no more: it serves until the one that took its
+    place is complete.
+    """
+    existing = {row[:2]: row[2] for row in connection.execute(_SQL["existing"], (photo_ids,))}
+    replaced = [each for each in found if (each.photo_id, each.analyzer_id) in existing]
+    if not replaced:
+        return
+    pairs = [(each.photo_id, each.analyzer_id) for each in replaced]
+    for statement in _FORGET:
+        connection.executemany(_SQL[statement], pairs)
+    is_same = [existing[pair] == each.revision for pair, each in zip(pairs, replaced, strict=True)]
+    connection.executemany(
+        _SQL["forget_vectors"], [pair for pair, same in zip(pairs, is_same, strict=True) if not same]
+    )
+    connection.executemany(
+        _SQL["forget_current_vectors"],
+        [
+            {"photo": each.photo_id, "analyzer": each.analyzer_id, "generation": each.generation}
+            for each, same in zip(replaced, is_same, strict=True)
+            if same
+        ],
+    )
 
 
 def _put(connection: sqlite3.Connection, found: Sequence[_Found], now: float) -> None:
@@ -215,9 +235,26 @@ def _tags(finding: StoredFinding) -> list[tuple[float, str]]:
     ]
 
 
-def _put_vectors(connection: sqlite3.Connection, found: Sequence[_Found]) -> None:
+def _name_spaces(connection: sqlite3.Connection, found: Sequence[_Found]) -> None:
+    """Make known the spaces that the findings fill, and which generation of which analyzer fills them."""
     spaces = {vector.space: len(vector.data) // 2 for each in found for vector in each.finding.vectors}
+    if not spaces:
+        return
     connection.executemany(_SQL["put_space"], spaces.items())
+    known = {(space, analyzer): generation for space, analyzer, generation in connection.execute(_SQL["sources"])}
+    filled = {
+        (vector.space, each.analyzer_id): each.generation for each in found for vector in each.finding.vectors
+    }
+    for (space, analyzer), generation in filled.items():
+        before = known.get((space, analyzer))
+        if before is None or before < generation:
+            source = {"space": space, "analyzer": analyzer, "generation": generation}
+            connection.execute(_SQL["put_source"], source)
+            if before is not None:
+                connection.execute(_SQL["forget_uncovered_vectors"], source)
+
+
+def _put_vectors(connection: sqlite3.Connection, found: Sequence[_Found]) -> None:
     connection.executemany(
         _SQL["put_vector"],
         [

@@ -64,7 +64,8 @@ def test_a_space_without_vectors_is_unknown_and_an_emptied_one_finds_nothing(lib
     assert index.search(direction(1), 3) == []
     index.rebuild()
     assert index.search(direction(1), 3) == []
-    assert opened().sample(5).shape == (0, D)
+    assert index.sample(5).shape == (0, D)
+    assert SpaceIndexes(library.database, folder).get(SPACE) is None
 
 
 def test_removed_and_replaced_vectors_are_never_returned(library, opened):

@@ -1,7 +1,10 @@
 -- What the vector indexes read of library.db.
 
 -- name: spaces
-SELECT id, name, dimensions FROM spaces ORDER BY id;
+SELECT id, name, dimensions FROM spaces
+WHERE EXISTS (SELECT 1 FROM space_sources WHERE space_id = spaces.id)
+   OR EXISTS (SELECT 1 FROM vectors WHERE space_id = spaces.id)
+ORDER BY id;
 
 -- name: vectors_after
 SELECT id, photo_id, data FROM vectors WHERE space_id = :space AND id > :after ORDER BY id LIMIT :limit;

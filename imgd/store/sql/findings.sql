@@ -5,7 +5,7 @@ SELECT id, revision FROM photos WHERE id IN (SELECT value FROM json_each(?));
 SELECT id, name, generation FROM analyzers;
 
 -- name: existing
-SELECT findings.photo_id, findings.analyzer_id
+SELECT findings.photo_id, findings.analyzer_id, findings.revision
 FROM json_each(?) AS wanted JOIN findings ON findings.photo_id = wanted.value;
 
 -- name: update_photo
@@ -31,6 +31,19 @@ DELETE FROM regions WHERE photo_id = ? AND analyzer_id = ?;
 
 -- name: forget_vectors
 DELETE FROM vectors WHERE photo_id = ? AND analyzer_id = ?;
+
+-- name: forget_current_vectors
+-- Those in a space that only earlier generations fill serve until the new space is complete.
+DELETE FROM vectors
+WHERE photo_id = :photo AND analyzer_id = :analyzer AND space_id NOT IN
+    (SELECT space_id FROM space_sources WHERE analyzer_id = :analyzer AND generation < :generation);
+
+-- name: forget_uncovered_vectors
+-- Photos in which the new generation saw nothing before it first filled the space.
+DELETE FROM vectors
+WHERE analyzer_id = :analyzer AND generation < :generation
+  AND space_id = (SELECT id FROM spaces WHERE name = :space)
+  AND photo_id IN (SELECT photo_id FROM findings WHERE analyzer_id = :analyzer AND generation = :generation);
 
 -- name: put_finding
 INSERT OR REPLACE INTO findings (photo_id, analyzer_id, generation, revision, analyzed_at, facts, route)
@@ -60,6 +73,14 @@ SELECT name, dimensions FROM spaces;
 
 -- name: put_space
 INSERT OR IGNORE INTO spaces (name, dimensions) VALUES (?, ?);
+
+-- name: sources
+SELECT spaces.name, analyzer_id, generation FROM space_sources JOIN spaces ON spaces.id = space_id;
+
+-- name: put_source
+INSERT INTO space_sources (space_id, analyzer_id, generation)
+SELECT id, :analyzer, :generation FROM spaces WHERE name = :space
+ON CONFLICT (space_id, analyzer_id) DO UPDATE SET generation = excluded.generation;
 
 -- name: put_vector
 INSERT INTO vectors (space_id, photo_id, analyzer_id, region, generation, data)

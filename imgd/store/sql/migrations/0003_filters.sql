@@ -23,6 +23,16 @@ CREATE INDEX findings_by_analyzer ON findings (analyzer_id);
 CREATE INDEX texts_by_kind ON texts (kind);
 CREATE INDEX texts_of_people ON texts (text) WHERE kind = 'person';
 
+-- Who fills a space. One whose analyzer has come to a later generation, and fills another space now, is superseded.
+CREATE TABLE space_sources (
+    space_id    INTEGER NOT NULL REFERENCES spaces ON DELETE CASCADE,
+    analyzer_id INTEGER NOT NULL REFERENCES analyzers ON DELETE CASCADE,
+    generation  INTEGER NOT NULL,                    -- the newest one that has put a vector there
+    PRIMARY KEY (space_id, analyzer_id)
+) STRICT, WITHOUT ROWID;
+INSERT INTO space_sources (space_id, analyzer_id, generation)
+SELECT space_id, analyzer_id, MAX(generation) FROM vectors GROUP BY space_id, analyzer_id;
+
 -- Keywords and the labels of regions are tags, too: what a photo is tagged with stands in one place.
 INSERT OR IGNORE INTO labels (label) SELECT text FROM texts WHERE kind = 'keyword';
 INSERT OR IGNORE INTO labels (label)
