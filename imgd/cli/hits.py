@@ -59,13 +59,13 @@ def write_explained(hits: Sequence[Hit], *, numbered_from: int | None = None) ->
     if not is_terminal():
         for hit in hits:
             write_row(hit.path, f"{hit.score:.3f}", hit.why)
-            for reason in hit.reasons or (hit.why,):
+            for reason in hit.reasons:
                 write_row("", reason)
         return
     for position, hit in enumerate(hits):
         number = "" if numbered_from is None else f"{numbered_from + position}  "
         click.echo(number + click.style(printable(hit.path), bold=True) + f"  {hit.score:.3f}")
-        for reason in hit.reasons or (hit.why,):
+        for reason in hit.reasons:
             click.echo(f"    {printable(reason)}")
 
 

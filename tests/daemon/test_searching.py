@@ -90,6 +90,12 @@ def test_a_contact_sheet_is_drawn_beside_the_photos_folder_and_not_in_it(library
     assert not (library.root / "sheet.jpg").exists()
 
 
+def test_a_path_after_like_starts_where_imgctl_was_called(library: Daemon) -> None:
+    """Without a plugin that compares photos the search ends there, but only once the file was found."""
+    assert "can compare beach07.jpg" in library.ctl("search", "like:photos/beach07.jpg").err
+    assert "No such file" in library.ctl("search", "like:elsewhere/beach07.jpg").err
+
+
 def test_paths_are_the_bytes_on_the_disk(library: Daemon) -> None:
     answer = library.ctl("search", "--json", "odd").object
     assert answer["path_base64"]
