@@ -14,12 +14,15 @@ import numpy as np
 import numpy.typing as npt
 
 from imgd.errors import ImgdError, SearchError
-from imgd.index.matches import Ids, Matches
+from imgd.index.matches import Matches
 from imgd.index.spaces import SpaceIndexes
 from imgd.index.vectors import SpaceIndex
 from imgd.index.words import Words
 from imgd.pipeline.messages import FileAnswer, PhotoToEncode
 from imgd.search.photo_cutoff import PhotoCutoffs
+from imgd.search.pictures import most_like
+from imgd.search.rank import Likeness
+from imgd.search.restriction import Restriction
 from imgd.search.targets import Place, Targets
 from imgd.store.database import Database
 from imgd.store.statements import load_statements
@@ -73,18 +76,6 @@ class Target:
     problems: tuple[ImgdError, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Likeness:
-    """What one space found: photos with their similarities, best first, all of at least `cutoff`.
-
-    The target itself, where it is a photo of the library that can be found, comes first, with 1.0.
-    """
-
-    space: str
-    cutoff: float
-    similarities: Mapping[int, float]
-
-
 class LikenessSearch:
     """Finds photos that look like another one."""
 
@@ -117,34 +108,40 @@ class LikenessSearch:
         return await self._encode(place)
 
     async def find(
-        self, target: Target, space: str, count: int = 1000, within: Ids | None = None
+        self, target: Target, space: str, restriction: Restriction | None, candidates: int
     ) -> Likeness | None:
-        """The present photos most like `target` in `space`, by `count` of its vectors; None where there is nothing
-        to compare.
+        """The present photos most like `target` in `space`, by `candidates` of its vectors; None where there is
+        nothing to compare.
 
-        `within`: ids of photos, rising; only these can be found. None: all can.
+        The target itself, where it is a photo of the library that can be found, comes first, with 1.0.
         """
         index = await asyncio.to_thread(self._spaces.get, space)
         queries = target.vectors.get(space)
         if index is None or queries is None or queries.shape[1] != index.space.dimensions:
             return None
-        return await asyncio.to_thread(self._compare, index, queries, target.photo_id, count, within)
+        return await asyncio.to_thread(self._compare, index, queries, target.photo_id, restriction, candidates)
 
     def _compare(
-        self, index: SpaceIndex, queries: Vectors, photo_id: int | None, count: int, within: Ids | None
+        self,
+        index: SpaceIndex,
+        queries: Vectors,
+        photo_id: int | None,
+        restriction: Restriction | None,
+        candidates: int,
     ) -> Likeness | None:
         cutoff = self._cutoffs.of_photos(index)
         if cutoff is None:
             return None
-        best = _best_of_photos(index.find(queries, count, within), cutoff.least)
+        found = most_like(index, queries, candidates, restriction)
+        best = _best_of_photos(found)
         if photo_id in best:
             best = {photo_id: 1.0} | {each: best[each] for each in best if each != photo_id}
         with self._database.read() as library:
             rows = library.execute(_SQL["present"], {"photo_ids": json.dumps(list(best))})
             present = {row[0] for row in rows}
-        return Likeness(
-            index.space.name, cutoff.least, {each: value for each, value in best.items() if each in present}
-        )
+        similarities = {each: value for each, value in best.items() if each in present}
+        complete = all(len(each) < candidates for each in found)
+        return Likeness(index.space.name, similarities, cutoff.least, cutoff.centre, cutoff.scatter, complete)
 
     def _stored(self, photo_id: int) -> dict[str, Vectors]:
         """The vectors of the whole photo, by space."""
@@ -211,13 +208,12 @@ class LikenessSearch:
         return vectors, problems
 
 
-def _best_of_photos(found: Sequence[Matches], least: float) -> dict[int, float]:
-    """Photo -> similarity of its best vector to any of the queries, best first, of at least `least`."""
+def _best_of_photos(found: Sequence[Matches]) -> dict[int, float]:
+    """Photo -> similarity of its best vector to any of the queries, best first."""
     best: dict[int, float] = {}
     for matches in found:
         for photo_id, similarity in zip(matches.photo_ids.tolist(), matches.similarities.tolist(), strict=True):
-            if similarity >= least:
-                best[photo_id] = max(min(1.0, similarity), best.get(photo_id, least))
+            best[photo_id] = max(min(1.0, similarity), best.get(photo_id, -1.0))
     return dict(sorted(best.items(), key=lambda item: (-item[1], item[0])))
 
 

@@ -84,7 +84,7 @@ class PictureSearch:
         measured = self._cutoffs.of(index, background)
         if measured is None:
             return None
-        found = _search(index, queries[:1], candidates, restriction)[0]
+        found = most_like(index, queries[:1], candidates, restriction)[0]
         if not len(found):
             return None
         cutoff, best = measured.cutoff, float(found.similarities[0])
@@ -125,7 +125,7 @@ def _best_of_words(
     return bests
 
 
-def _search(index: SpaceIndex, queries: Vectors, k: int, restriction: Restriction | None) -> list[Matches]:
+def most_like(index: SpaceIndex, queries: Vectors, k: int, restriction: Restriction | None) -> list[Matches]:
     """The `k` vectors most like each of `queries`, of photos that `restriction` lets pass.
 
     A broad restriction is asked about the best of all first. Where that leaves too few, and there are more, the

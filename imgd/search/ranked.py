@@ -10,14 +10,14 @@ from typing import TypeVar
 
 import numpy as np
 
-from imgd.errors import ImgdError, QueryError, SearchError
+from imgd.errors import ImgdError, ModelError, QueryError, SearchError
 from imgd.index.spaces import SpaceIndexes
 from imgd.index.words import Words
 from imgd.search.branches import Branch
 from imgd.search.clock import AllEncoders
 from imgd.search.doubt import Doubts
 from imgd.search.exact import ExactSearch
-from imgd.search.likeness import Files, LikenessSearch, Target
+from imgd.search.likeness import Files, LikenessSearch
 from imgd.search.listing import Listing
 from imgd.search.meaning import Meaning, Near
 from imgd.search.notes import Notes
@@ -196,24 +196,13 @@ class RankedSearch:
                 target = await self._likeness.resolve(like.target, cwd)
             except (QueryError, SearchError) as error:
                 raise QueryError(error.detail, column=like.column, hint=error.advice) from error
+            except ModelError as error:
+                raise QueryError(str(error), column=like.column, hint=error.advice) from error
+            notes.add(*(f"likeness is incomplete: {each}. {each.advice}".strip() for each in target.problems))
             found += await _those_that_work(
-                [self._find_like(target, space, restriction, candidates) for space in target.vectors], notes
+                [self._likeness.find(target, space, restriction, candidates) for space in target.vectors], notes
             )
         return found
-
-    async def _find_like(
-        self, target: Target, space: str, restriction: Restriction | None, candidates: int
-    ) -> Likeness | None:
-        within = restriction.ids if restriction is not None else None
-        found = await self._likeness.find(target, space, candidates, within)
-        if found is None or not found.similarities:
-            return None
-        similarities = found.similarities
-        if restriction is not None:
-            photo_ids = np.fromiter(similarities, np.int64, len(similarities))
-            kept = await asyncio.to_thread(restriction.keep, photo_ids)
-            similarities = {each: similarities[each] for each in photo_ids[kept].tolist()}
-        return Likeness(space, similarities, found.cutoff)
 
     def _score(
         self,

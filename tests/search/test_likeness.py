@@ -25,12 +25,32 @@ from imgd.pipeline.process import ChildStarter
 from imgd.search.encoder import EncoderProcess
 from imgd.search.likeness import LikenessSearch, Target
 from imgd.search.onefile import FileReader
+from imgd.search.restriction import Restriction
+from imgd.search.terms import Terms
 
 Library = runpy.run_path(str(Path(__file__).parents[1] / "index" / "conftest.py"))["Library"]
 _TOYS = Path(__file__).parent / "toys"
 COLOURS, SIZES = "colours:3", "sizes:4"
 RED, DARK_RED, ORANGE, BLUE = (200, 0, 0), (190, 10, 0), (200, 100, 0), (0, 0, 200)
+NO_WORDS = Terms((), (), ())
 T = TypeVar("T")
+
+
+class Chosen:
+    """A condition that some photos meet; a broad one is not listed."""
+
+    def __init__(self, photo_ids: Collection[int], *, is_broad: bool) -> None:
+        self._photo_ids = np.array(sorted(photo_ids), np.int64)
+        self._is_broad = is_broad
+
+    def ids(self, limit: int) -> npt.NDArray[np.int64] | None:
+        return None if self._is_broad else self._photo_ids
+
+    def all_ids(self) -> npt.NDArray[np.int64]:
+        return self._photo_ids
+
+    def keep(self, photo_ids: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
+        return np.isin(photo_ids, self._photo_ids)
 
 
 class CountingReader(FileReader):
@@ -114,16 +134,14 @@ class Bench:
     def resolve(self, target: str, cwd: Path | None = None) -> Target:
         return self.run(lambda search, _: search.resolve(target, None if cwd is None else os.fsencode(cwd)))
 
-    def find(self, target: str, space: str = COLOURS, within: list[int] | None = None) -> list[tuple[int, float]]:
+    def find(self, target: str, space: str = COLOURS, within: Chosen | None = None) -> list[tuple[int, float]]:
         async def work(search: LikenessSearch, _: CountingReader) -> list[tuple[int, float]]:
-            found = await search.find(
-                await search.resolve(target, None),
-                space,
-                within=None if within is None else np.array(within, np.int64),
-            )
+            words = Words(self.text)
+            restriction = None if within is None else Restriction(within, NO_WORDS, words, filtered=True)
+            found = await search.find(await search.resolve(target, None), space, restriction, 1000)
             assert found is not None
-            assert all(value >= found.cutoff for value in found.similarities.values())
-            return list(found.similarities.items())
+            assert found.complete
+            return [(each, found.similarities[each]) for each in found.found()]
 
         return self.run(work)
 
@@ -268,12 +286,13 @@ def test_a_copy_outside_the_library_finds_its_original_first(bench: Bench, tmp_p
     assert found[0][1] > 0.999
 
 
-def test_only_present_photos_within_the_bounds_are_found(bench: Bench) -> None:
+@pytest.mark.parametrize("is_broad", [False, True])
+def test_only_present_photos_that_the_filters_allow_are_found(bench: Bench, is_broad: bool) -> None:
     bench.add_noise()
     photo, twin, lost = (bench.add(name, RED) for name in ("a.png", "twin.png", "lost.png"))
     bench.library.lose(lost)
     assert [each for each, value in bench.find(f"#{photo}") if value > 0.999] == [photo, twin]
-    assert [each for each, _ in bench.find(f"#{photo}", within=[twin, lost])] == [twin]
+    assert [each for each, _ in bench.find(f"#{photo}", within=Chosen([twin, lost], is_broad=is_broad))] == [twin]
     assert [each for each, value in bench.find(f"#{lost}") if value > 0.999] == [photo, twin]
 
 
@@ -294,8 +313,8 @@ def test_a_space_without_vectors_or_of_another_size_finds_nothing(bench: Bench) 
 
     async def work(search: LikenessSearch, _: CountingReader) -> None:
         target = await search.resolve(f"#{photo}", None)
-        assert await search.find(target, "unheard-of") is None
+        assert await search.find(target, "unheard-of", None, 10) is None
         odd = Target(b"/p/a.png", None, {COLOURS: np.ones((1, 7), np.float32)})
-        assert await search.find(odd, COLOURS) is None
+        assert await search.find(odd, COLOURS, None, 10) is None
 
     bench.run(work)
