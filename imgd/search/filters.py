@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime
+from functools import lru_cache
 
 from imgd.errors import QueryError
 from imgd.index.documents import LEAST_TAG_SCORE
 from imgd.index.spelling import fold
 from imgd.index.text import TextIndex
 from imgd.index.words import Words
+from imgd.metadata.gazetteer import find_place
 from imgd.search.clauses import All, AnyOf, Clauses, Part, Without
 from imgd.search.conditions import Condition
 from imgd.search.keys import FORMAT_ALIASES, HAS, IS, KEYS, SHAPES
@@ -17,7 +19,7 @@ from imgd.search.moments import read_span
 from imgd.search.names import Names, words_of
 from imgd.search.numbers import FACT, MEASURES, read_bounds, refused
 from imgd.search.paths import PathPattern
-from imgd.search.places import photos_within, read_circle
+from imgd.search.places import Locate, photos_within, read_circle
 from imgd.search.query import And, Filter, Node, Not, Or, Phrase
 from imgd.search.states import FIRST_TEXT, HAS_PARTS, IS_PARTS, LAST_TEXT, number_fact, of_analyzer
 from imgd.search.terms import expression
@@ -36,6 +38,9 @@ _METADATA_COLUMNS = {
     "rating": "rating",
 }
 
+_PLACES = 256
+"""Places whose positions are remembered."""
+
 
 class Filters:
     """Makes conditions out of filters. Blocking: not for the event loop."""
@@ -51,6 +56,7 @@ class Filters:
         self._words = Words(text_index)
         self._vocabulary = vocabulary
         self._today = today
+        self._locate = lru_cache(_PLACES)(find_place)
 
     def compile(self, tree: Node) -> Condition:
         """The condition that `tree`, which holds filters and nothing else, describes.
@@ -59,19 +65,22 @@ class Filters:
             QueryError: where a value makes no sense, with its column.
             StoreError: where the text index is asked and is not ready.
         """
-        reader = _Reader(self._database, self._words, self._vocabulary, self._today())
+        reader = _Reader(self._database, self._words, self._vocabulary, self._today(), self._locate)
         return Condition(self._database, reader.part(tree), list(dict.fromkeys(reader.notes)))
 
 
 class _Reader:
     """Reads the filters of one tree."""
 
-    def __init__(self, database: Database, words: Words, vocabulary: Vocabulary, today: date) -> None:
+    def __init__(
+        self, database: Database, words: Words, vocabulary: Vocabulary, today: date, locate: Locate
+    ) -> None:
         self.notes: list[str] = []
         self._database = database
         self._words = words
         self._vocabulary = vocabulary
         self._today = today
+        self._locate = locate
         self._clauses = Clauses()
         self._readers: Mapping[str, Callable[[Filter], Part]] = {
             **dict.fromkeys(_METADATA_COLUMNS, self._number_of_metadata),
@@ -120,7 +129,10 @@ class _Reader:
         return self._clauses.make("taken", first=first or FIRST_TEXT, behind=behind or LAST_TEXT)
 
     def _near(self, node: Filter) -> Part:
-        circle = read_circle(node, KEYS["near"].example)
+        circle = read_circle(node, KEYS["near"].example, self._locate)
+        if circle is None:
+            self.notes.append(f"no place is called `{node.value.partition(',')[0]}`")
+            return self._clauses.nothing()
         statement = load_statements("imgd.search", "filters")["positions"]
         with self._database.read() as library:
             return self._clauses.listed(photos_within(library, statement, circle))

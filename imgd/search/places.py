@@ -1,10 +1,11 @@
-"""`near:38.7,-9.1,20km`: circles on the Earth, and the photos that were taken in them."""
+"""`near:38.7,-9.1,20km`, `near:lisbon,20km`: circles on the Earth, and the photos that were taken in them."""
 
 from __future__ import annotations
 
 import math
 import re
 import sqlite3
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -26,8 +27,12 @@ USUAL_KM = 10.0
 _KM = {"km": 1.0, "": 1.0, "m": 1e-3, "mi": 1.609344}
 _DEGREES = r"[+-]?\d{1,3}(?:\.\d+)?"
 _CIRCLE = re.compile(
-    rf"(?P<lat>{_DEGREES})\s*,\s*(?P<lon>{_DEGREES})(?:\s*,\s*(?P<radius>\d+(?:\.\d+)?)\s*(?P<unit>[a-z]*))?"
+    rf"(?:(?P<lat>{_DEGREES})\s*,\s*(?P<lon>{_DEGREES})|(?P<name>[^\d\s,.+-][^,]*))"
+    r"(?:\s*,\s*(?P<radius>\d+(?:\.\d+)?)\s*(?P<unit>[a-z]*))?"
 )
+
+Locate: TypeAlias = Callable[[str], tuple[float, float] | None]
+"""(lat, lon) of a place, by its name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,26 +44,30 @@ class Circle:
     radius_km: float
 
 
-def read_circle(condition: Filter, example: str) -> Circle:
-    """The circle that a filter names.
+def read_circle(condition: Filter, example: str, locate: Locate) -> Circle | None:
+    """The circle that a filter names; None where its middle is a place that is not known.
 
     Raises:
         QueryError: where it names none, or none on Earth.
     """
     found = _CIRCLE.fullmatch(condition.value.strip().lower())
-    if found is None:
+    if found is None or condition.comparison:
         raise refused(condition, "no position", example)
-    lat, lon = float(found["lat"]), float(found["lon"])
+    unit = found["unit"] or ""
+    if unit not in _KM:
+        raise refused(condition, f"no distance in {', '.join(each for each in _KM if each)}", example)
+    radius_km = float(found["radius"]) * _KM[unit] if found["radius"] else USUAL_KM
+    middle = locate(found["name"].strip()) if found["name"] else (float(found["lat"]), float(found["lon"]))
+    if middle is None:
+        return None
+    lat, lon = middle
     if abs(lat) > 90 or abs(lon) > 180:
         raise QueryError(
             f"`{condition.value}` is no position on Earth (column {condition.value_column})",
             column=condition.value_column,
             hint=f"Latitudes run from -90 to 90, longitudes from -180 to 180: `{example}`.",
         )
-    unit = found["unit"] or ""
-    if unit not in _KM:
-        raise refused(condition, f"no distance in {', '.join(each for each in _KM if each)}", example)
-    return Circle(lat, lon, float(found["radius"]) * _KM[unit] if found["radius"] else USUAL_KM)
+    return Circle(lat, lon, radius_km)
 
 
 def photos_within(library: sqlite3.Connection, statement: str, circle: Circle) -> PhotoIds:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from imgd.metadata.gazetteer import find_place
 from imgd.metadata.places import CACHE_SIZE, PlaceFinder
 
 
@@ -97,3 +98,22 @@ def test_a_cache_that_cannot_be_written_costs_nothing_but_time(places: PlaceFind
 
 def test_a_shorter_reach_finds_less() -> None:
     assert PlaceFinder(max_distance_km=0.001).find(43.5, 11.9) is None
+
+
+@pytest.mark.parametrize(
+    ("name", "lat", "lon"),
+    [
+        ("lisbon", 38.72, -9.13),
+        ("SAO PAULO", -23.55, -46.64),  # São Paulo
+        ("Paris", 48.85, 2.35),  # the largest of several
+        ("new york", 40.71, -74.01),  # New York City
+        ("Wetzlar", 50.56, 8.50),
+    ],
+)
+def test_a_place_is_found_by_its_name(name: str, lat: float, lon: float) -> None:
+    assert find_place(name) == pytest.approx((lat, lon), abs=0.01)
+
+
+@pytest.mark.parametrize("name", ["nowhereville", "", ".*", "lisb", "\n"])
+def test_no_place_is_found_by_another_name(name: str) -> None:
+    assert find_place(name) is None

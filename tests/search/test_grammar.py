@@ -15,7 +15,7 @@ from imgd.search.grammar import MOST_CHARACTERS, MOST_DEPTH, MOST_TERMS, parse
 from imgd.search.keys import KEYS
 from imgd.search.query import And, Filter, Like, Node, Not, Or, Phrase, Word
 
-EXAMPLES = int(os.environ.get("IMGD_FUZZ_QUERIES", "500"))
+EXAMPLES = int(os.environ.get("IMGD_FUZZED_QUERIES", "500"))
 FACTS = ("brightness", "technical.brightness", "objects.person")
 
 
