@@ -86,11 +86,13 @@ def measure(background: Vectors, vectors: Vectors) -> Cutoff:
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """A cut-off, the vectors of the library (n, d) that it was measured on, and the newest one of that time."""
+    """A cut-off, the vectors of the library (n, d) that it was measured on, the newest one of that time, and the
+    number of background texts that they were compared with."""
 
     cutoff: Cutoff
     sample: Vectors
     newest_id: int
+    texts: int
 
     def best(self, queries: Vectors) -> list[float]:
         """For each of `queries`, a similarity that its best photo has at least: that of the best in the sample."""
@@ -111,10 +113,12 @@ class Cutoffs:
             self.renew(index, background)
         return self._known.get(index.space.name)
 
-    def is_stale(self, index: SpaceIndex) -> bool:
-        """Whether many vectors have come since it was measured."""
+    def is_stale(self, index: SpaceIndex, background: Vectors) -> bool:
+        """Whether many vectors, or more of the background, have come since it was measured."""
         known = self._known.get(index.space.name)
-        return known is not None and index.newest_id - known.newest_id > _RENEW_SHARE * index.size
+        if known is None:
+            return False
+        return known.texts < len(background) or index.newest_id - known.newest_id > _RENEW_SHARE * index.size
 
     def renew(self, index: SpaceIndex, background: Vectors) -> None:
         """Measure it now: `SAMPLE` vectors, a tenth of a second."""
@@ -123,4 +127,5 @@ class Cutoffs:
             newest_id = index.newest_id
             vectors = index.sample(SAMPLE)
             if len(vectors):
-                self._known[index.space.name] = Measured(measure(background, vectors), vectors, newest_id)
+                measured = Measured(measure(background, vectors), vectors, newest_id, len(background))
+                self._known[index.space.name] = measured

@@ -23,11 +23,9 @@ from imgd.search.rank import SURE
 from imgd.store.database import Database
 from imgd.store.statements import load_statements
 
-LEAST_COSINE = 0.5
-"""From this cosine on a tag is near to a word. In the space of imgd-concepts 95 % of the pairs of tags are less
-near; in a space whose texts lie closer together, that percentile of its background is the limit."""
-
-COMMON_PERCENTILE = 95.0
+LEAST_COSINE, COMMON_PERCENTILE = 0.5, 90.0
+"""From this cosine on a tag is near to a word. In the space of imgd-concepts, 90 % of the pairs of background
+texts are less near; in a space whose texts lie closer together, that percentile is the limit."""
 
 OBJECT_WEIGHT = 1.5
 """What a tag counts that a detector has found, against a label of the whole photo."""
@@ -112,7 +110,7 @@ class Meaning:
         self._database = database
         self._texts = texts
         self._labels = Labels(database, texts, folder)
-        self._least: dict[str, float] = {}
+        self._least: dict[str, tuple[int, float]] = {}
         self._sql = load_statements("imgd.search", "meaning")
 
     async def warm(self, space: str) -> None:
@@ -136,14 +134,13 @@ class Meaning:
         return await asyncio.to_thread(self._find, known, words, vectors, least, within)
 
     async def _least_cosine(self, space: str) -> float:
-        if space not in self._least:
-            background = await self._texts.background(space)
-            common = 0.0
-            if background is not None and len(background) > 1:
-                pairs = (background @ background.T)[np.triu_indices(len(background), 1)]
-                common = float(np.percentile(pairs, COMMON_PERCENTILE))
-            self._least[space] = max(LEAST_COSINE, common)
-        return self._least[space]
+        background = await self._texts.background(space)
+        if background is None or len(background) < 2:
+            return LEAST_COSINE
+        if space not in self._least or self._least[space][0] < len(background):
+            common = await asyncio.to_thread(_common_cosine, background)
+            self._least[space] = len(background), max(LEAST_COSINE, common)
+        return self._least[space][1]
 
     # ------------------------------------------------------------------ blocking: in threads
 
@@ -189,6 +186,11 @@ class Meaning:
             np.array([each[1] for each in found], np.int64),
             np.array([each[2] for each in found], np.float32),
         )
+
+
+def _common_cosine(background: Floats) -> float:
+    pairs = (background @ background.T)[np.triu_indices(len(background), 1)]
+    return float(np.percentile(pairs, COMMON_PERCENTILE))
 
 
 def _cosines(words: Floats, labels: npt.NDArray[np.float16]) -> Floats:

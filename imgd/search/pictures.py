@@ -46,7 +46,7 @@ class PictureSearch:
         Raises:
             ImgdError: as `Encoders.encode`.
         """
-        background = await self._texts.background(space)
+        background = await self._texts.whole_background(space)
         index = await asyncio.to_thread(self._spaces.get, space)
         if index is not None and background is not None:
             await asyncio.to_thread(self._cutoffs.renew, index, background)
@@ -99,7 +99,7 @@ class PictureSearch:
         """Measure a stale cut-off again, once this search has been answered."""
         name = index.space.name
         running = self._renewals.get(name)
-        if self._cutoffs.is_stale(index) and (running is None or running.done()):
+        if self._cutoffs.is_stale(index, background) and (running is None or running.done()):
             renewal = asyncio.to_thread(self._cutoffs.renew, index, background)
             self._renewals[name] = asyncio.create_task(renewal, name=f"cut-off of {name}")
 

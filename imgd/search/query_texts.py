@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections import OrderedDict
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,11 +12,15 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
+from imgd.errors import ImgdError
 from imgd.search.stored_vectors import StoredVectors
 
 Vectors = npt.NDArray[np.float32]
 
 _CACHED_TEXTS = 2_000
+_FIRST_TEXTS = 64
+"""Texts of a background that the very first search waits for."""
+
 _LEAST_AGREEMENT = 0.99
 """Of a stored vector with the same text encoded now; below it, another model has taken the space over."""
 
@@ -49,6 +54,7 @@ class QueryTexts:
         self._folder = folder
         self._vectors: OrderedDict[tuple[str, str], asyncio.Future[Vectors]] = OrderedDict()
         self._backgrounds: dict[str, Vectors] = {}
+        self._completing: dict[str, asyncio.Task[None]] = {}
         self._loading = asyncio.Lock()
 
     def spaces(self) -> Sequence[str]:
@@ -96,6 +102,8 @@ class QueryTexts:
     async def background(self, space: str) -> Vectors | None:
         """The encoder's background texts (n, d), encoded once and kept on disk; None where it names none.
 
+        The first time of all it is a few of them, until the rest is encoded.
+
         Raises:
             ImgdError: as `Encoders.encode`.
         """
@@ -107,14 +115,30 @@ class QueryTexts:
                 self._backgrounds[space] = await self._load_background(space, texts)
         return self._backgrounds[space]
 
+    async def whole_background(self, space: str) -> Vectors | None:
+        """As `background`, once all of it is there."""
+        found = await self.background(space)
+        if (completing := self._completing.get(space)) is None:
+            return found
+        await completing
+        return await self.background(space)
+
     async def _load_background(self, space: str, texts: list[str]) -> Vectors:
         store = StoredVectors(self._folder, "background", space)
         saved = await asyncio.to_thread(store.load)
         if saved is not None and saved[0] == texts and await self.agree(space, *saved):
             return saved[1]
-        vectors = await self._encoders.encode(space, texts)
-        await asyncio.to_thread(store.save, texts, vectors)
-        return vectors
+        first = await self._encoders.encode(space, texts[:: max(1, len(texts) // _FIRST_TEXTS)])
+        if len(first) < len(texts):
+            completing = self._complete_background(space, texts, store)
+            self._completing[space] = asyncio.create_task(completing, name=f"background of {space}")
+        return first
+
+    async def _complete_background(self, space: str, texts: list[str], store: StoredVectors) -> None:
+        with contextlib.suppress(ImgdError):  # then the first few serve, until the next start
+            vectors = await self.encode_later(space, texts)
+            self._backgrounds[space] = vectors
+            await asyncio.to_thread(store.save, texts, vectors)
 
     async def _fill(self, space: str, texts: Sequence[str]) -> None:
         """Encode `texts` for everybody who waits for them; a failure is theirs, too, and is not remembered."""

@@ -14,7 +14,7 @@ NEAR_WEIGHT = 20.0
 """What a nearness of 1 is worth. Of 10 to 40, chosen on 275 captions of 211 photos by recall@5 and @10: looks and
 meaning then count about the same, as in a sum of z-scores."""
 
-FULL_WEIGHT, PARTIAL_WEIGHT = 6.0, 2.0
+FULL_WEIGHT, PARTIAL_WEIGHT = 6.0, 1.0
 """What it is worth to be first among the photos that every word matches, or some word."""
 
 SURE = 0.7

@@ -55,14 +55,23 @@ def test_a_cutoff_stays_until_it_is_renewed_and_is_stale_when_the_space_has_chan
     background = unit(np.random.default_rng(0).standard_normal((20, 64)))
     cutoffs = Cutoffs()
     before = cutoffs.of(index, background)
-    assert not cutoffs.is_stale(index)
+    assert not cutoffs.is_stale(index, background)
     bench.add("b.jpg", "dog")
     index.catch_up()
-    assert cutoffs.is_stale(index)
+    assert cutoffs.is_stale(index, background)
     assert cutoffs.of(index, background) is before
     cutoffs.renew(index, background)
-    assert not cutoffs.is_stale(index)
+    assert not cutoffs.is_stale(index, background)
     assert cutoffs.of(index, background) is not before
+
+
+def test_a_cutoff_that_few_texts_gave_is_stale_once_all_are_there(bench):
+    bench.add("a.jpg", "cat")
+    index = bench.spaces.get("meaning")
+    background = unit(np.random.default_rng(0).standard_normal((20, 64)))
+    cutoffs = Cutoffs()
+    cutoffs.of(index, background[:5])
+    assert cutoffs.is_stale(index, background)
 
 
 def test_the_sample_of_a_small_library_tells_the_best_photo_of_a_word(bench):
