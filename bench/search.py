@@ -31,6 +31,7 @@ from questions import Question, exact_questions, questions
 from synthetic import ROOT, make_library
 
 from imgd.control.protocol import StatusAnswer
+from imgd.errors import ImgdError
 
 SIZES = (5_000, 50_000, 500_000)
 BARS = {
@@ -61,7 +62,7 @@ def kept_library(folder: Path, count: int) -> Path:
         print(f"a library of {count:,} photos was made in {time.perf_counter() - began:.0f} s", flush=True)
     if not (state / "text.db").exists():
         began = time.perf_counter()
-        with served(state) as owned:
+        with served(state, grows=False) as owned:
             await_indexes(owned)
             owned.stop()
             shutil.copytree(owned.database.parent, state, dirs_exist_ok=True)
@@ -70,8 +71,8 @@ def kept_library(folder: Path, count: int) -> Path:
 
 
 @contextmanager
-def served(state: Path) -> Iterator[Library]:
-    """A daemon over a copy of `state`, with the plugin of its vectors and a second root that is there.
+def served(state: Path, *, grows: bool = True) -> Iterator[Library]:
+    """A daemon over a copy of `state`, with the plugin of its vectors and, where it `grows`, a second root.
 
     It indexes soon after the last analysis, so that the work is seen and not the wait for it.
     """
@@ -81,7 +82,7 @@ def served(state: Path) -> Iterator[Library]:
         looks_encoder.install(plugins / "site")
         owned = stack.enter_context(
             library(
-                roots=[ROOT, photos],
+                roots=[ROOT, photos] if grows else [ROOT],
                 settings={"index": {"idle_s": _IDLE_S}},
                 plugins=looks_encoder.PLUGIN,
                 python_path=[plugins / "site"],
@@ -90,7 +91,10 @@ def served(state: Path) -> Iterator[Library]:
         owned.root = photos
         shutil.copytree(state, owned.database.parent)
         owned.start()
-        yield owned
+        try:
+            yield owned
+        except ImgdError as error:
+            raise LibraryError(f"{error}\n{owned.said[-3000:]}") from error
 
 
 def await_indexes(owned: Library) -> None:
