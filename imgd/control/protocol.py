@@ -122,7 +122,7 @@ class SearchAnswer(msgspec.Struct, frozen=True):
 
 
 class CompleteAnswer(msgspec.Struct, frozen=True):
-    """A half-typed query with its last term completed, in each way that the library knows."""
+    """What the last term of a half-typed query may become, in each way that the library knows."""
 
     completions: tuple[str, ...]
 

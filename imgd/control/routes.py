@@ -12,7 +12,7 @@ from starlette.requests import Request
 
 from imgd.control import protocol
 from imgd.control.services import PhotoName, Services
-from imgd.errors import RequestError
+from imgd.errors import PhotoUnknownError, RequestError
 from imgd.search.options import SORTS, SearchOptions
 
 Handler = Callable[[Services, Request], Awaitable[object]]
@@ -25,6 +25,7 @@ _LIMIT_MAX = 10_000
 _FAILED_PAGE = 500
 _DUPLICATES_PAGE = 200
 _COMPLETIONS = 50
+_LONGEST_ID = 19  # digits of the largest integer of SQLite
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,11 +72,11 @@ async def _complete(services: Services, request: Request) -> object:
 
 
 async def _photo_by_id(services: Services, request: Request) -> object:
-    return await services.show(PhotoName(photo_id=int(request.path_params["photo_id"])))
+    return await services.show(PhotoName(photo_id=_photo_id(request)))
 
 
 async def _preview(services: Services, request: Request) -> object:
-    return await services.preview(int(request.path_params["photo_id"]))
+    return await services.preview(_photo_id(request))
 
 
 async def _photo_by_path(services: Services, request: Request) -> object:
@@ -165,14 +166,14 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     ),
     Endpoint(
         "GET",
-        "/v1/photos/{photo_id:int}",
+        "/v1/photos/{photo_id}",
         _photo_by_id,
         protocol.PhotoAnswer,
         "Everything known of a photo, by id",
     ),
     Endpoint(
         "GET",
-        "/v1/photos/{photo_id:int}/preview",
+        "/v1/photos/{photo_id}/preview",
         _preview,
         bytes,
         "The cached preview of a photo: a JPEG of 512 px at most",
@@ -244,6 +245,13 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     Endpoint("POST", "/v1/resume", _resume, protocol.StateAnswer, "Go on after a pause"),
     Endpoint("POST", "/v1/models/refresh", _refresh_models, protocol.CountAnswer, "Look at the model store again"),
 )
+
+
+def _photo_id(request: Request) -> int:
+    text: str = request.path_params["photo_id"]
+    if not (text.isascii() and text.isdigit() and len(text) <= _LONGEST_ID):
+        raise PhotoUnknownError(f"no photo has the id {text[:40]}")
+    return int(text)
 
 
 def _search_options(request: Request) -> SearchOptions:

@@ -12,7 +12,7 @@ from imgd.config import SearchSettings
 from imgd.index.spaces import SpaceIndexes
 from imgd.index.text import TextIndex
 from imgd.index.words import Words
-from imgd.search.branches import Branch, branches
+from imgd.search.branches import Branch, branches, leaves
 from imgd.search.clock import AllEncoders, TimedEncoders, timed
 from imgd.search.cursor import Cursor
 from imgd.search.explain import Explanations
@@ -24,7 +24,7 @@ from imgd.search.listing import Listing
 from imgd.search.notes import Notes
 from imgd.search.options import SearchOptions
 from imgd.search.order import Order, Page
-from imgd.search.query import And
+from imgd.search.query import And, Filter
 from imgd.search.ranked import Prepared, Ranked, RankedSearch
 from imgd.search.restriction import Restriction, either
 from imgd.search.terms import Terms
@@ -149,7 +149,8 @@ class SearchEngine:
                 found = await asyncio.to_thread(self._unite, rankings, wanted)
             else:
                 found = await asyncio.to_thread(self._list, prepared, wanted)
-        hits = await asyncio.to_thread(self._hits, found, options)
+        filters = [str(each) for each in leaves(tree) if isinstance(each, Filter)]
+        hits = await asyncio.to_thread(self._hits, found, filters, options)
         cursor = found.page.cursor(after)
         return SearchAnswer(
             query,
@@ -216,9 +217,9 @@ class SearchEngine:
             present = [row[0] for row in library.execute(self._sql["present"], values)]
         return {photo_id: scores[photo_id] for photo_id in present}
 
-    def _hits(self, found: _Found, options: SearchOptions) -> tuple[SearchHit, ...]:
+    def _hits(self, found: _Found, filters: Sequence[str], options: SearchOptions) -> tuple[SearchHit, ...]:
         photo_ids = [each.photo_id for each in found.page.photos]
-        explained = self._explanations.explain(photo_ids, found.ranked, in_full=options.explain)
+        explained = self._explanations.explain(photo_ids, found.ranked, filters, in_full=options.explain)
         return tuple(
             SearchHit(each.photo_id, each.path, round(found.scores[each.photo_id], 4), each.why, each.reasons)
             for each in explained

@@ -45,8 +45,13 @@ class Explanations:
         self._words = words
         self._sql = load_statements("imgd.search", "search")
 
-    def explain(self, photo_ids: Sequence[int], rankings: Sequence[Ranked], *, in_full: bool) -> list[Explained]:
-        """The photos in the same order, without those that were purged since they were found."""
+    def explain(
+        self, photo_ids: Sequence[int], rankings: Sequence[Ranked], filters: Sequence[str], *, in_full: bool
+    ) -> list[Explained]:
+        """The photos in the same order, without those that were purged since they were found.
+
+        `filters`: those of the query, as they were typed; they are the reason where there is no other.
+        """
         values = {"photo_ids": json.dumps(list(photo_ids))}
         with self._database.read() as library:
             paths = {row[0]: row[1:] for row in library.execute(self._sql["paths"], values)}
@@ -62,9 +67,12 @@ class Explanations:
             why = explain_words(marked.get(photo_id, ()), shown, tag_scores.get(photo_id, {}))
             finders = [each for each in rankings if photo_id in each.scores]
             for each in finders:
-                why += each.why(photo_id)
-            why = why or [line for each in finders for line in each.reasons(photo_id)][:1]
-            reasons = [line for each in finders for line in each.reasons(photo_id)] if in_full else []
+                of_which = f"{each.terms.sentence}: " if len(rankings) > 1 and each.terms.sentence else ""
+                why += [of_which + line for line in each.why(photo_id)]
+            reasons = [line for each in finders for line in each.reasons(photo_id)] if in_full or not why else []
+            why = why or reasons[:1] or list(filters)
+            if filters:
+                reasons.append(f"filters: {' '.join(filters)}")
             path = os.path.join(root, folder, name)
             explained.append(
                 Explained(

@@ -41,6 +41,11 @@ class Filter:
     quoted: bool = False
     value_column: int = field(default=1, compare=False)
 
+    def __str__(self) -> str:
+        """As it can be typed: `iso:>=1600`."""
+        value = f'"{self.value}"' if self.quoted else self.value
+        return f"{self.key}:{self.comparison}{value}"
+
 
 @dataclass(frozen=True, slots=True)
 class Like:

@@ -118,6 +118,16 @@ def test_without_asking_reasons_are_short(album):
     assert album.search("dog").hits[0].reasons == ()
 
 
+def test_the_reason_of_what_filters_alone_find_is_the_filters(album):
+    [hit] = album.search("iso:>=1600 camera:sony").hits
+    assert hit.why == ("iso:>=1600", "camera:sony")
+
+
+def test_reasons_of_alternatives_say_which_they_belong_to(album):
+    [hit] = [hit for hit in album.search("house OR tree").hits if hit.photo_id == album.photos["tree"]]
+    assert any(line.startswith("tree: looks like: ") for line in hit.why)
+
+
 QUERIES = st.one_of(st.text(max_size=60), st.lists(st.sampled_from(PIECES), max_size=12).map("".join))
 
 
