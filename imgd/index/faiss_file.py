@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import re
+import secrets
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -81,7 +82,8 @@ def save(folder: Path, made: Made) -> Manifest:
     """
     stem = safe_name(made.space)
     max_id = int(made.positions.vector_ids[-1]) if len(made.positions) else 0
-    path = folder / f"{stem}.{made.change_seq}-{max_id}.faiss"
+    # A name of its own each time: a file that is written again while it is mapped ends the process that maps it.
+    path = folder / f"{stem}.{made.change_seq}-{max_id}-{secrets.token_hex(4)}.faiss"
     ids, sieve = path.with_suffix(".ids"), path.with_suffix(".sieve")
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -12,6 +12,7 @@ import pytest
 from imgd.errors import DiskFullError, StoreError
 from imgd.index import faiss_file, vectors
 from imgd.index.build import BuildRequest, build
+from imgd.index.shapes import Limits
 from imgd.index.spaces import SpaceIndexes
 from imgd.index.vectors import IndexOptions, SpaceIndex
 
@@ -118,7 +119,7 @@ def test_a_torn_or_missing_file_is_noticed_and_built_anew(library, folder, opene
     elif harm == "bad manifest":
         manifest.write_text("{")
     else:
-        (folder / f"{faiss_file.safe_name(SPACE)}.9-9.faiss").write_bytes(b"half")
+        (folder / f"{faiss_file.safe_name(SPACE)}.9-9-ab.faiss").write_bytes(b"half")
     index = opened()
     assert first(index, 11) == library.vector_ids(photos[11])[0], "the tail serves meanwhile"
     assert bool(index.status().fault) == (harm != "stray build")
@@ -171,11 +172,12 @@ def test_a_build_that_is_stopped_or_cannot_be_saved_leaves_the_old_index_serving
 
 
 @pytest.mark.parametrize(("harm", "told"), [("full disk", DiskFullError), ("not a file", StoreError)])
-def test_only_a_full_disk_is_called_full(library, folder, opened, harm, told):
+def test_only_a_full_disk_is_called_full(library, folder, opened, monkeypatch, harm, told):
+    monkeypatch.setattr(faiss_file.secrets, "token_hex", lambda _size: "ab")
     photos = fill(library, 20)
-    index = opened()
+    index = opened(build=build)
     change_seq = library.ask("SELECT value FROM counters")[0][0]
-    path = folder / f"{faiss_file.safe_name(SPACE)}.{change_seq}-{library.vector_ids(photos[-1])[0]}.faiss"
+    path = folder / f"{faiss_file.safe_name(SPACE)}.{change_seq}-{library.vector_ids(photos[-1])[0]}-ab.faiss"
     folder.mkdir()
     if harm == "full disk":
         path.symlink_to("/dev/full")
@@ -207,6 +209,36 @@ def test_searches_of_many_queries_agree_with_single_ones(library, opened):
     assert [[each for each, _ in row] for row in many] == [
         [each for each, _ in index.search(q, 4)] for q in queries
     ]
+
+
+def test_an_index_that_is_replaced_can_be_searched_to_the_end(library, opened):
+    fill(library, 300)
+    index = opened(build=build, limits=Limits(exact=0))
+    index.rebuild()
+    before = index._built
+    index.rebuild()
+    assert before is not None
+    assert index._built is not before
+    assert len(before.search(direction(3)[np.newaxis], 200, None)[0]) == 200
+
+
+def test_a_flaw_that_a_glance_misses_is_found_when_all_is_read(library, folder, opened, monkeypatch):
+    for name, value in (("_BLOCK", 256), ("_SPOTS", 4), ("_SPOT", 16)):
+        monkeypatch.setattr(faiss_file, name, value)
+    photos = fill(library, 300)
+    opened(build=build).rebuild()
+    [path] = folder.glob("*.faiss")
+    data = bytearray(path.read_bytes())
+    data[300] ^= 1
+    path.write_bytes(data)
+    index = opened(build=build)
+    assert (index.fault, index.checked, index.is_due(idle=False)) == ("", False, False)
+    index.check()
+    assert path.name in index.fault
+    assert index.is_due(idle=False)
+    index.rebuild()
+    assert (index.fault, index.checked) == ("", True)
+    assert first(index, 11) == library.vector_ids(photos[11])[0]
 
 
 def test_names_of_spaces_make_files_of_their_own():
