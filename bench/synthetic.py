@@ -82,6 +82,7 @@ def _fill(connection: sqlite3.Connection, count: int, seed: int) -> None:
         "INSERT INTO labels (label) VALUES (?)", [(label,) for label in (*world.labels(), *uniques)]
     )
     connection.execute("INSERT INTO spaces VALUES (1, ?, ?)", (SPACE, DIMENSIONS))
+    connection.execute("INSERT INTO space_sources VALUES (1, ?, 1)", (analyzers[LOOKS],))
     connection.execute("COMMIT")
     writer = PhotoWriter(connection, analyzers, random, count)
     block: list[tuple[int, Event]] = []
