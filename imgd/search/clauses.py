@@ -18,6 +18,9 @@ from imgd.store.statements import load_statements
 
 PhotoIds: TypeAlias = npt.NDArray[np.int64]
 
+MOST_ASKED = 4_000
+"""Photos that are asked about one by one; beyond that a list of all is made."""
+
 _NO_LIMIT = {"low": -math.inf, "high": math.inf}
 
 _LISTING = {
@@ -38,11 +41,14 @@ _ASKING = {
 class Clause:
     """Photos of one statement of filters.sql. `lists` finds them by an index, `asks` tells whether `found.id` is
     one of them. Both are SQL with the named parameters `values`.
+
+    `photo_ids`: those of a clause that is known already and too long for a statement; it has no SQL.
     """
 
     lists: str
     asks: str
     values: Mapping[str, Any] = field(default_factory=dict, compare=False)
+    photo_ids: PhotoIds | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +125,8 @@ class Clauses:
 
     def listed(self, photo_ids: PhotoIds) -> Clause:
         """Photos that are known already."""
+        if len(photo_ids) > MOST_ASKED:
+            return Clause(f"known {next(self._numbers)}", "", photo_ids=photo_ids)
         return self.make("listed", asks="listed_photos", photo_ids=photo_ids.tolist())
 
     def nothing(self) -> Clause:

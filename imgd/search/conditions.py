@@ -16,12 +16,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from imgd.search.clauses import All, AnyOf, Clause, Part, PhotoIds, Without
+from imgd.search.clauses import MOST_ASKED, All, AnyOf, Clause, Part, PhotoIds, Without
 from imgd.store.database import Database
 from imgd.store.statements import load_statements
-
-MOST_ASKED = 4_000
-"""Photos that are asked about one by one; a longer list is made of all."""
 
 Mask = npt.NDArray[np.bool_]
 
@@ -47,14 +44,16 @@ class Condition:
         self._database = database
         self._part = part
         self._sql = load_statements("imgd.search", "filters")
+        self._can_ask = all(clause.photo_ids is None for clause in _clauses(part))
         self._listed: _Listed | None = None
         self._ids: PhotoIds | None = None
 
     def ids(self, limit: int) -> PhotoIds | None:
         """The photos in rising order; None when there are more than `limit`, which takes no list of them."""
-        if self._ids is None and _is_list(self._part):
+        can_ask = self._ids is None and self._can_ask
+        if can_ask and _is_list(self._part):
             return self._finished(self._ask("first", _union(self._part), limit=limit + 1), limit)
-        if self._ids is None and isinstance(self._part, All):
+        if can_ask and isinstance(self._part, All):
             smallest = self._smallest(self._part)
             if smallest is not None:
                 rest = All(tuple(part for part in self._part.parts if part is not smallest))
@@ -78,7 +77,7 @@ class Condition:
         """Which of `photo_ids` are in the set."""
         if self._ids is not None:
             return np.isin(photo_ids, self._ids)
-        if self._listed is None and len(photo_ids) <= MOST_ASKED:
+        if self._listed is None and self._can_ask and len(photo_ids) <= MOST_ASKED:
             return np.isin(photo_ids, self._kept(photo_ids, self._part))
         listed = self._all()
         kept = np.zeros(len(photo_ids), np.bool_)
@@ -125,7 +124,8 @@ class Condition:
         return self._listed
 
     def _list(self) -> _Listed:
-        clauses = list(dict.fromkeys(_clauses(self._part)))
+        known = {each: each.photo_ids for each in _clauses(self._part) if each.photo_ids is not None}
+        clauses = [each for each in dict.fromkeys(_clauses(self._part)) if each not in known]
         lists = ", ".join([self._sql["list"].format(statement=each.lists) for each in clauses] or ["NULL"])
         values = _values(self._part)
         with self._database.read() as library:
@@ -134,15 +134,16 @@ class Condition:
             inverse = _is_inverse(self._part)
             count = library.execute(self._sql["count"]).fetchone()[0] if inverse else 0
         size = (largest or 0) + 1
-        gone = _mask(missing, size)
-        masks = {clause: _mask(text, size) for clause, text in zip(clauses, texts, strict=False)}
+        gone = _mask(numbers(missing), size)
+        masks = {clause: _mask(numbers(text), size) for clause, text in zip(clauses, texts, strict=False)}
+        masks |= {clause: _mask(photo_ids, size) for clause, photo_ids in known.items()}
         mask = _combined(self._part, masks, size) & ~gone
         inside, outside, lost = (int(np.count_nonzero(each)) for each in (mask, ~mask & ~gone, gone))
         return _Listed(mask, inverse, count - lost - outside if inverse else inside)
 
     def _mask_of_every(self, size: int) -> Mask:
         with self._database.read() as library:
-            return _mask(library.execute(self._sql["every"]).fetchone()[0], size)
+            return _mask(numbers(library.execute(self._sql["every"]).fetchone()[0]), size)
 
 
 def _is_inverse(part: Part) -> bool:
@@ -215,8 +216,7 @@ def numbers(text: str | int | None) -> PhotoIds:
     return np.fromstring(str(text), np.int64, sep=",") if text is not None else np.empty(0, np.int64)
 
 
-def _mask(text: str | int | None, size: int) -> Mask:
+def _mask(photo_ids: PhotoIds, size: int) -> Mask:
     mask = np.zeros(size, np.bool_)
-    photo_ids = numbers(text)
     mask[photo_ids[photo_ids < size]] = True
     return mask

@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime
 from functools import lru_cache
 
+import numpy as np
+
 from imgd.errors import QueryError
 from imgd.index.documents import LEAST_TAG_SCORE
 from imgd.index.spelling import fold
@@ -230,7 +232,9 @@ class _Reader:
         if not words_of(fold(value)):
             raise refused(node, "no word", KEYS[node.key].example)
         match = f"{node.key} : {expression(Phrase(value, prefix=prefix))}"
-        return self._clauses.listed(self._words.matching(match))
+        with self._database.read() as library:
+            gone = [row[0] for row in library.execute(load_statements("imgd.search", "filters")["gone"])]
+        return self._clauses.listed(np.setdiff1d(self._words.matching(match), gone, assume_unique=True))
 
     def _path(self, node: Filter) -> Part:
         pattern = PathPattern.of(node.value)

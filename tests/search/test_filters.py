@@ -13,7 +13,7 @@ from shelf import BEACH, BROKEN, NEW, NIGHT, PHOTOS, SCAN, Shelf, Shown
 
 from imgd.errors import QueryError, StoreError
 from imgd.index.text import TextIndex
-from imgd.search import conditions
+from imgd.search import clauses, conditions
 from imgd.search.filters import Filters
 from imgd.search.grammar import parse
 from imgd.search.keys import HAS, IS, KEYS
@@ -300,6 +300,19 @@ def test_a_missing_photo_is_not_found_by_any_way(tmp_path) -> None:
     shelf.close()
 
 
+def test_a_photo_that_is_gone_from_the_library_is_not_found_by_its_words(tmp_path, monkeypatch) -> None:
+    shelf = Shelf(tmp_path, PHOTOS)
+    shelf.remove(SCAN.path)
+    gone = np.array([shelf.ids[SCAN.path]])
+    for most_asked in (conditions.MOST_ASKED, 0):
+        monkeypatch.setattr(clauses, "MOST_ASKED", most_asked)
+        condition = shelf.compile("caption:dog OR caption:shore")
+        assert condition.all_ids().tolist() == [shelf.ids[BEACH.path]]
+        assert not condition.keep(gone).any()
+        assert not shelf.compile("-caption:shore").keep(gone).any()
+    shelf.close()
+
+
 def listed(condition: conditions.Condition) -> conditions.Condition:
     """The same, with its list made."""
     condition.all_ids()
@@ -343,6 +356,7 @@ def test_every_combination_finds_what_its_parts_say(
     shelf: Shelf, monkeypatch: pytest.MonkeyPatch, tree, asked: int, limit: int
 ) -> None:
     monkeypatch.setattr(conditions, "MOST_ASKED", asked)
+    monkeypatch.setattr(clauses, "MOST_ASKED", asked)
     expected = sorted(meant(shelf, tree))
     every = np.array([*shelf.ids.values(), 0, 77, -1])
     assert shelf.filters.compile(tree).all_ids().tolist() == expected

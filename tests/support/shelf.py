@@ -72,6 +72,15 @@ class Shelf:
 
         self.database.write(work).result()
 
+    def remove(self, path: str) -> None:
+        """The library forgets it; the text index has not heard of that."""
+
+        def work(connection: sqlite3.Connection) -> None:
+            next_change_seq(connection)
+            connection.execute("DELETE FROM photos WHERE id = ?", (self.ids[path],))
+
+        self.database.write(work).result()
+
     def close(self) -> None:
         self.text.close()
         self.database.close()

@@ -152,5 +152,6 @@ WHERE EXISTS (SELECT 1 FROM photos WHERE id = found.id AND state = 'present') AN
 SELECT photo_id, lat, lon FROM metadata
 WHERE lat BETWEEN :south AND :north AND (lon BETWEEN :west AND :east OR lon BETWEEN :west2 AND :east2);
 
--- name: ids_of_analyzer
-SELECT id FROM analyzers WHERE name = :name;
+-- name: gone
+-- The text index may still have these.
+SELECT photo_id FROM removed_photos;
