@@ -129,7 +129,9 @@ class QueryTexts:
         if saved is not None and saved[0] == texts and await self.agree(space, *saved):
             return saved[1]
         first = await self._encoders.encode(space, texts[:: max(1, len(texts) // _FIRST_TEXTS)])
-        if len(first) < len(texts):
+        if len(first) == len(texts):
+            await asyncio.to_thread(store.save, texts, first)
+        else:
             completing = self._complete_background(space, texts, store)
             self._completing[space] = asyncio.create_task(completing, name=f"background of {space}")
         return first
