@@ -79,7 +79,7 @@ class ContentHasher:
         progress.files, progress.size_bytes = await asyncio.to_thread(self._count)
         if not progress.files:
             return
-        hands = _Hands(self._starter)
+        hands = Hands(self._starter)
         try:
             await self._hash_all(hands, progress)
         except (ImgdError, OSError) as error:
@@ -88,7 +88,7 @@ class ContentHasher:
         finally:
             await hands.leave()
 
-    async def _hash_all(self, hands: _Hands, progress: HashProgress) -> None:
+    async def _hash_all(self, hands: Hands, progress: HashProgress) -> None:
         after = b""
         found: list[Row] = []
         written_at = time.monotonic()
@@ -152,7 +152,7 @@ def _batches(page: Sequence[tuple[FileToHash, int]]) -> Iterator[list[tuple[File
         yield batch
 
 
-class _Hands:
+class Hands:
     """The child that reads the files. Where it dies, the files it had in hand are given up, and another starts."""
 
     def __init__(self, starter: ChildStarter) -> None:
