@@ -6,6 +6,7 @@ import os
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 
 from imgd.index.apart import live_apart
@@ -25,6 +26,9 @@ default), 8, 16, 32 and 64 MiB this is the quickest: less makes more segments, m
 cache."""
 _DEFAULT_HASH_BYTES = 1 << 20
 
+_SYNC_BYTES = 16 << 20
+"""The file is synced each time it has grown by so much: all at once it would hold up whoever else syncs."""
+
 
 def build_text(library: Path, path: Path) -> None:
     """Make `path`, which must not be there, an index of every photo of `library`; it is durable on return.
@@ -36,22 +40,28 @@ def build_text(library: Path, path: Path) -> None:
         StoreError: when the library cannot be read, or the disk is full.
     """
     sql = load_statements("imgd.index", "text")
-    with named_errors(path), closing(sqlite3.connect(path, isolation_level=None)) as made:
+    with (
+        named_errors(path),
+        open(path, "xb", opener=partial(os.open, mode=0o600)) as file,  # closed last: SQLite's locks go with it
+        closing(sqlite3.connect(path, isolation_level=None)) as made,
+    ):
         for pragma in _PRAGMAS:
             made.execute(f"PRAGMA {pragma}")
         migrate(made, migrations("imgd.index"))
         made.execute("BEGIN")
+        made.execute(sql["hash_size"], {"bytes": _HASH_BYTES})
         with named_errors(library), closing(_reader(library)) as source:
-            target = newest_change_seq(source)
+            target, synced = newest_change_seq(source), 0
             for documents in _documents(source):
                 made.executemany(sql["put"], documents)
-        made.execute(sql["hash_size"], {"bytes": _HASH_BYTES})
-        made.execute(sql["rebuild_words"])
+                made.executemany(sql["enter_words"], documents)
+                if (size := os.fstat(file.fileno()).st_size) - synced > _SYNC_BYTES:
+                    os.fdatasync(file.fileno())
+                    synced = size
         made.execute(sql["optimize_words"])
         made.execute(sql["hash_size"], {"bytes": _DEFAULT_HASH_BYTES})
         made.execute(sql["cover_all"], {"covered": target, "assembly": ASSEMBLY})
         made.execute("COMMIT")
-    with path.open("rb") as file:
         os.fsync(file.fileno())
 
 

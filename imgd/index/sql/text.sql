@@ -27,9 +27,6 @@ VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
 INSERT INTO words (words, rowid, person, tag, caption, text, name, folder, place, camera, other)
 VALUES ('delete', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
 
--- name: rebuild_words
-INSERT INTO words (words) VALUES ('rebuild');
-
 -- name: optimize_words
 INSERT INTO words (words) VALUES ('optimize');
 
