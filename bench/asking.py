@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import statistics
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 from questions import ExactQuestion, Question
@@ -22,6 +24,7 @@ class Timed:
     question: Question
     took_ms: float
     encoder_ms: float
+    cpu_ms: float
     found: int
 
 
@@ -37,6 +40,10 @@ class Asked:
         times = [each.took_ms for each in self.timed if kind in (None, each.question.kind)]
         return float(np.percentile(times, share)) if times else float("nan")
 
+    def cpu_ms(self, kind: str | None = None) -> float:
+        """The mean CPU time of the main process an answer: what else runs on the machine hardly changes it."""
+        return statistics.fmean(each.cpu_ms for each in self.timed if kind in (None, each.question.kind))
+
     def kinds(self) -> list[str]:
         return sorted({each.question.kind for each in self.timed})
 
@@ -49,10 +56,22 @@ class Asked:
         return sorted(medians, key=lambda one: -one.took_ms)[:count]
 
 
-def ask_all(client: ControlClient, questions: Iterable[Question], limit: int = 20) -> Asked:
-    """Ask one after the other over one connection that is kept open."""
+def cpu_ms(pid: int) -> float:
+    """CPU time of all threads of a process so far, in milliseconds (/proc/PID/task/TID/schedstat)."""
+    total_ns = 0
+    for task in Path(f"/proc/{pid}/task").iterdir():
+        with contextlib.suppress(OSError):  # a thread that ended meanwhile
+            total_ns += int((task / "schedstat").read_text(encoding="ascii").split()[0])
+    return total_ns / 1e6
+
+
+def ask_all(
+    client: ControlClient, questions: Iterable[Question], pid: int | None = None, limit: int = 20
+) -> Asked:
+    """Ask one after the other over one connection that is kept open; `pid` is the daemon, for its CPU time."""
     asked = Asked()
     for question in questions:
+        cpu_before = cpu_ms(pid) if pid else 0.0
         began = time.perf_counter()
         try:
             answer = client.search(question.text, limit=limit)
@@ -60,7 +79,9 @@ def ask_all(client: ControlClient, questions: Iterable[Question], limit: int = 2
             asked.refused[question.text] = str(error)
             continue
         took_ms = (time.perf_counter() - began) * 1e3
-        asked.timed.append(Timed(question, max(0.0, took_ms - answer.encoder_ms), answer.encoder_ms, answer.found))
+        used_ms = cpu_ms(pid) - cpu_before if pid else 0.0
+        waited_ms = max(0.0, took_ms - answer.encoder_ms)
+        asked.timed.append(Timed(question, waited_ms, answer.encoder_ms, used_ms, answer.found))
     return asked
 
 

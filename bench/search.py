@@ -110,7 +110,7 @@ def measure_alone(owned: Library, asked: Sequence[Question]) -> Asked:
     """The set, once to warm what is cached and three times that count."""
     with owned.client() as client:
         ask_all(client, asked)
-        return ask_all(client, list(asked) * _ROUNDS)
+        return ask_all(client, list(asked) * _ROUNDS, owned.pid)
 
 
 def measure_ingest(owned: Library, asked: Sequence[Question]) -> tuple[Asked, float]:
@@ -175,10 +175,11 @@ def _last_written(folder: Path) -> float:
 
 
 def print_kinds(asked: Asked) -> None:
-    print(f"{'kind of query':20}{'answers':>8}{'p50, ms':>10}{'p95, ms':>10}")
+    print(f"{'kind of query':20}{'answers':>8}{'p50, ms':>10}{'p95, ms':>10}{'CPU, ms':>10}")
     for kind in [*asked.kinds(), None]:
         count = len([each for each in asked.timed if kind in (None, each.question.kind)])
-        print(f"{kind or 'all':20}{count:8}{asked.percentile(50, kind):10.1f}{asked.percentile(95, kind):10.1f}")
+        p50, p95 = asked.percentile(50, kind), asked.percentile(95, kind)
+        print(f"{kind or 'all':20}{count:8}{p50:10.1f}{p95:10.1f}{asked.cpu_ms(kind):10.1f}")
     print("slowest:")
     for each in asked.slowest(10):
         print(f"{each.took_ms:10.1f} ms  {each.found:7} found  {each.question.kind}: {each.question.text}")
@@ -202,6 +203,7 @@ def measure(folder: Path, count: int) -> tuple[Figures, Asked]:
         alone = measure_alone(owned, asked)
         print("the set is answered", flush=True)
         figures = {"p50, ms": alone.percentile(50), "p95, ms": alone.percentile(95)}
+        figures["CPU of the main process a query, ms"] = alone.cpu_ms()
         with owned.client() as client:
             exact = exact_questions(count)
             wrong = first_hits(client, exact)
@@ -236,6 +238,7 @@ def measure_growth(folder: Path, counts: Sequence[int]) -> Figures:
         for name, share in (("p50", 50), ("p95", 95)):
             times[name].append(alone.percentile(share))
             figures[f"{name} in {count:,}, ms"] = times[name][-1]
+        figures[f"CPU in {count:,}, ms"] = alone.cpu_ms()
     for name, measured in times.items():
         figures[f"growth of {name}, exponent"] = growth_exponent(counts, measured)
     return figures
