@@ -38,15 +38,6 @@ class Ranked(list[int]):
 
 
 @dataclass(frozen=True, slots=True)
-class Entries:
-    """What a photo is known by exactly: its people, its tags, and its file name."""
-
-    people: tuple[str, ...]
-    tags: tuple[str, ...]
-    name: str
-
-
-@dataclass(frozen=True, slots=True)
 class Marked:
     """An entry (one line of one field of a document) that an expression met; met words between MARK and UNMARK."""
 
@@ -110,15 +101,6 @@ class Words:
             names = connection.execute(self._sql["names"], {"photo_ids": _json(begun)}).fetchall()
         return [photo_id for photo_id, known in names if asked in _spellings(known)][:limit]
 
-    def entries(self, photo_ids: Iterable[int]) -> dict[int, Entries]:
-        """What those photos are known by exactly."""
-        with self._index.read() as connection:
-            rows = connection.execute(self._sql["entries"], {"photo_ids": json.dumps(list(photo_ids))}).fetchall()
-        return {
-            photo_id: Entries(_split(person), _split(tag), name.split("\n", 1)[0])
-            for photo_id, person, tag, name in rows
-        }
-
     def marked(self, match: str, photo_ids: Iterable[int]) -> dict[int, list[Marked]]:
         """For each photo that matches, the entries that met the expression, in the order of `FIELDS`.
 
@@ -175,10 +157,6 @@ def _marked_entries(row: sqlite3.Row | tuple[object, ...]) -> list[Marked]:
         for entry in str(text).split("\n")
         if MARK in entry
     ]
-
-
-def _split(text: str) -> tuple[str, ...]:
-    return tuple(text.split("\n")) if text else ()
 
 
 def _spellings(name: str) -> tuple[str, str]:

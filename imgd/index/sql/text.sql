@@ -72,9 +72,6 @@ SELECT count(*) FROM (SELECT 1 FROM words WHERE words MATCH :match LIMIT :limit)
 -- name: count_documents
 SELECT count(*) FROM words_docsize;
 
--- name: entries
-SELECT photo_id, person, tag, name FROM documents WHERE photo_id IN (SELECT value FROM json_each(:photo_ids));
-
 -- name: names
 SELECT photo_id, name FROM documents WHERE photo_id IN (SELECT value FROM json_each(:photo_ids)) ORDER BY photo_id DESC;
 
