@@ -168,7 +168,7 @@ class SearchEngine:
 
     async def warm(self) -> None:
         """Prepare the picture search, so that the first query does not wait for it; without models, nothing."""
-        await self._ranked.warm()
+        await asyncio.gather(asyncio.to_thread(parse, "warm"), self._ranked.warm())
 
     def begin_warming(self) -> int:
         """Begin to warm every space, and say how many there are."""
