@@ -45,10 +45,12 @@ BARS = {
 _ROUNDS = 3
 _SMALL_PHOTOS = 3_000
 _CHANGED = 1_000
-_REPLACED_PERCENT = 2
+_REPLACED_SHARE, _REPLACED_LEAST = 0.052, 2_600
+"""Counted as removed and as new ones, over the 10 % and the 5,000 that make a build due at once."""
 _IDLE_S = 0.25
 _INDEX_S = 1_800.0
 _INGEST_S = 900.0
+_BUILD_S = 600.0
 _MIB = 1 << 20
 Figures = dict[str, float]
 
@@ -148,18 +150,23 @@ def measure_change(owned: Library) -> float:
 def measure_build(owned: Library, asked: Sequence[Question], count: int) -> tuple[Asked, float]:
     """The set while the vector index is built anew, and how many seconds that takes.
 
-    New vectors for 2 % of the photos make the build due. The words of what changed are indexed first; the time is
-    taken from there.
+    New vectors for a twentieth of the photos make the build due. The words of what changed are indexed first; the
+    time is taken from there.
     """
     folder = owned.database.parent / "vectors"
     before = _last_written(folder)
-    stirring.replace_looks(owned, max(2_000, count * _REPLACED_PERCENT // 100))
+    stirring.replace_looks(owned, max(_REPLACED_LEAST, int(count * _REPLACED_SHARE)))
     make_photo(owned.root / "wake.jpg", 1)  # the daemon looks for changes when something of its own has changed
     with owned.client() as client:
         owned.until(lambda: _covers_words(client.status()), _INDEX_S, "the words are indexed")
         began = time.monotonic()
-        during = ask_until(client, asked, lambda: _last_written(folder) > before, at_least=0)
-        return during, time.monotonic() - began
+        deadline = began + _BUILD_S
+        during = ask_until(
+            client, asked, lambda: _last_written(folder) > before or time.monotonic() > deadline, at_least=0
+        )
+    if time.monotonic() > deadline:
+        raise LibraryError("the vector index is not built")
+    return during, time.monotonic() - began
 
 
 def _covers_words(status: StatusAnswer) -> bool:
