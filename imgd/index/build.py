@@ -20,12 +20,13 @@ from imgd.index.calibration import LEAST_RECALL, Truth, choose_breadth, queries_
 from imgd.index.faiss_file import Made, Manifest, save
 from imgd.index.matches import Floats
 from imgd.index.positions import Positions
-from imgd.index.shapes import TRAINING_SAMPLE, Kind, Limits, choose, make
+from imgd.index.shapes import Kind, Limits, choose, make, sample_size
 from imgd.index.sieve import passing
 from imgd.index.stored import Reading, Space, StoredVectors
 from imgd.store.database import named_errors
 
 _CHUNK = 8192
+_NO_SAMPLE: Floats = np.empty((0, 0), np.float32)
 
 
 class BuildRequest(msgspec.Struct, frozen=True):
@@ -69,8 +70,10 @@ def build(request: BuildRequest, stopped: Callable[[], bool] = lambda: False) ->
         stored = StoredVectors(read, request.space)
         count = stored.count_after(0)
         kind = choose(count, dimensions, request.limits)
-        sample = np.empty((0, dimensions), np.float32) if kind is Kind.EXACT else stored.sample(TRAINING_SAMPLE)
+        sample = stored.sample(wanted) if (wanted := sample_size(kind, count)) else _NO_SAMPLE
         made = _make(request, stored, _Plan(kind, count, sample), stopped)
+        if made is not None and _scans_too_much(made, request.limits):
+            made = _make(request, stored, _Plan(Kind.SIEVE, count, sample), stopped)
         if made is not None and made.recall < LEAST_RECALL:  # vectors that four bits do not tell apart
             made = _make(request, stored, _Plan(Kind.CODES, count, sample), stopped)
     return None if made is None or stopped() else save(Path(request.folder), made)
@@ -95,6 +98,10 @@ def _make(request: BuildRequest, stored: StoredVectors, plan: _Plan, stopped: Ca
         breadth, recall = choose_breadth(lambda *asked: passing(layers.sieve, *asked), truth, lists)
     positions = Positions(np.concatenate(vector_ids), np.concatenate(photo_ids))
     return Made(request.space.name, plan.kind, layers, positions, breadth, recall, request.change_seq)
+
+
+def _scans_too_much(made: Made, limits: Limits) -> bool:
+    return made.kind is Kind.LISTS and made.breadth.lists > limits.scanned * made.layers.sieve.nlist
 
 
 def build_apart(request: BuildRequest, stopped: Callable[[], bool]) -> None:

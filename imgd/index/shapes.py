@@ -13,9 +13,8 @@ from imgd.index.matches import Floats
 from imgd.index.scalar import EIGHT_BITS, HALF, SIX_BITS, scalar_index
 from imgd.index.stored import Halves
 
-TRAINING_SAMPLE = 20_000
-"""Vectors that codes are trained on."""
-
+_TRAINING_SAMPLE = 20_000
+_SAMPLE_A_LIST = 40  # of fewer, FAISS says that they are too few
 _VECTORS_A_LIST = 500
 _CENTROIDS = 16  # what a code of four bits tells apart
 _ROUNDS = 10  # of k-means: the quarter that more of them gain is below what the recall can show
@@ -37,7 +36,7 @@ class Kind(enum.StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Up to how many vectors a space has which shape; above the last, lists.
+    """Up to how many vectors a space has which shape; above `sieve`, lists.
 
     For 512 dimensions 8-bit codes take a core 0.05 us a vector, and the sieve a tenth of that with a constant of
     half a millisecond; but it takes seconds to train (`bench/vectors.py`).
@@ -46,6 +45,8 @@ class Limits:
     exact: int = 20_000
     codes: int = 100_000
     sieve: int = 1_000_000
+    scanned: float = 0.5
+    """The share of the lists that a query may need; where it needs more, a sieve without lists is quicker."""
 
 
 def choose(count: int, dimensions: int, limits: Limits) -> Kind:
@@ -74,6 +75,14 @@ class Layers:
             self.sieve.add(as_float)
 
 
+def sample_size(kind: Kind, count: int) -> int:
+    """How many of `count` vectors an index is trained on."""
+    if kind is Kind.EXACT:
+        return 0
+    lists = _lists(count) if kind is Kind.LISTS else 0
+    return min(count, max(_TRAINING_SAMPLE, _SAMPLE_A_LIST * lists))
+
+
 def make(kind: Kind, count: int, dimensions: int, sample: Floats) -> Layers:
     """Empty ones for about `count` vectors, trained on `sample` (n, d)."""
     if kind is Kind.EXACT:
@@ -94,7 +103,7 @@ def _sieve(kind: Kind, count: int, dimensions: int, sample: Floats) -> Any:
         sieve = faiss.IndexPQFastScan(dimensions, pairs, 4, faiss.METRIC_INNER_PRODUCT)
     else:
         nearest = faiss.IndexFlatIP(dimensions)
-        lists = max(1, min(math.ceil(count / _VECTORS_A_LIST), len(sample) // 8))
+        lists = min(_lists(count), len(sample))
         sieve = faiss.IndexIVFPQFastScan(nearest, dimensions, lists, pairs, 4, faiss.METRIC_INNER_PRODUCT)
         sieve.by_residual = False
         sieve.cp.niter = _ROUNDS
@@ -102,3 +111,7 @@ def _sieve(kind: Kind, count: int, dimensions: int, sample: Floats) -> Any:
     sieve.pq.cp.min_points_per_centroid = 1
     sieve.train(sample)
     return sieve
+
+
+def _lists(count: int) -> int:
+    return math.ceil(count / _VECTORS_A_LIST)

@@ -124,17 +124,6 @@ class SpaceIndex:
             found = [Matches.united(*each, k) for each in zip(held, found, strict=True)]
         return found
 
-    def search(self, query: Floats, k: int) -> list[tuple[int, float]]:
-        """The `k` vectors most similar to `query` (d,), as (vector id, inner product), best first."""
-        return self.search_many(query[np.newaxis], k)[0]
-
-    def search_many(self, queries: Floats, k: int) -> list[list[tuple[int, float]]]:
-        """As `search`, for each row of `queries` (n, d)."""
-        return [
-            list(zip(row.vector_ids.tolist(), row.similarities.tolist(), strict=True))
-            for row in self.find(queries, k)
-        ]
-
     def vectors_of(self, photo_id: int) -> Floats:
         """The vectors (n, d) of a whole photo, none of its regions'; n is 0 where it has none in this space."""
         return self._stored.of_photo(photo_id)

@@ -44,14 +44,20 @@ def fill(library, count: int, start: int = 0) -> list[int]:
     return [library.add(f"{n}.jpg", vectors={SPACE: direction(n)}) for n in range(start, start + count)]
 
 
+def search(index: SpaceIndex, query: npt.NDArray[np.float32], k: int) -> list[tuple[int, float]]:
+    """Vector ids and similarities of the best."""
+    [found] = index.find(query[np.newaxis], k)
+    return list(zip(found.vector_ids.tolist(), found.similarities.tolist(), strict=True))
+
+
 def first(index: SpaceIndex, seed: int) -> int:
-    return index.search(direction(seed), 3)[0][0]
+    return search(index, direction(seed), 3)[0][0]
 
 
 def test_a_vector_is_found_as_soon_as_it_is_committed(library, opened):
     photos = fill(library, 5)
     index = opened()
-    assert index.search(direction(3), 2)[0] == (library.vector_ids(photos[3])[0], pytest.approx(1.0, abs=2e-3))
+    assert search(index, direction(3), 2)[0] == (library.vector_ids(photos[3])[0], pytest.approx(1.0, abs=2e-3))
     new = library.add("new.jpg", vectors={SPACE: direction(99)})
     assert first(index, 99) == library.vector_ids(new)[0]
 
@@ -60,11 +66,11 @@ def test_a_space_without_vectors_is_unknown_and_an_emptied_one_finds_nothing(lib
     assert SpaceIndexes(library.database, folder).get(SPACE) is None
     photo = library.add("a.jpg", vectors={SPACE: direction(1)})
     index = opened()
-    index.search(direction(1), 3)
+    search(index, direction(1), 3)
     library.remove(photo)
-    assert index.search(direction(1), 3) == []
+    assert search(index, direction(1), 3) == []
     index.rebuild()
-    assert index.search(direction(1), 3) == []
+    assert search(index, direction(1), 3) == []
     assert index.sample(5).shape == (0, D)
     assert SpaceIndexes(library.database, folder).get(SPACE) is None
 
@@ -79,13 +85,13 @@ def test_removed_and_replaced_vectors_are_never_returned(library, opened):
     library.remove(photos[7])
     library.say(photos[8], vectors={SPACE: direction(1000)})
     library.say(late[3])
-    found = {each for seed in (7, 8, 53) for each, _ in index.search(direction(seed), 60)}
+    found = {each for seed in (7, 8, 53) for each, _ in search(index, direction(seed), 60)}
     assert found.isdisjoint(gone)
     assert len(found) == 58
     assert first(index, 1000) == library.vector_ids(photos[8])[0]
-    assert len(index.search(direction(8), 58)) == 58, "the mask takes no places"
+    assert len(search(index, direction(8), 58)) == 58, "the mask takes no places"
     index.rebuild()
-    assert {each for each, _ in index.search(direction(8), 60)} == found
+    assert {each for each, _ in search(index, direction(8), 60)} == found
     assert index.status().removed == 0
 
 
@@ -98,7 +104,7 @@ def test_a_loaded_index_knows_what_happened_since_it_was_saved(library, opened):
     index = opened()
     index.catch_up()
     assert (index.status().indexed, index.status().tail, index.status().removed) == (30, 1, 1)
-    assert gone not in [each for each, _ in index.search(direction(4), 40)]
+    assert gone not in [each for each, _ in search(index, direction(4), 40)]
     assert first(index, 77) == library.vector_ids(new)[0]
 
 
@@ -137,16 +143,16 @@ def test_vectors_that_come_and_go_while_an_index_is_built_are_right_after_it(lib
 
     def build_meanwhile(request: BuildRequest, stopped: Callable[[], bool]) -> None:
         library.remove(photos[5])
-        index.search(direction(1), 3)
+        search(index, direction(1), 3)
         build(request, stopped)
         library.remove(photos[2])
         news.append(library.add("late.jpg", vectors={SPACE: direction(500)}))
-        index.search(direction(1), 3)
+        search(index, direction(1), 3)
 
     index = opened(build=build_meanwhile)
     index.catch_up()
     index.rebuild()
-    found = [each for each, _ in index.search(direction(2), 50)]
+    found = [each for each, _ in search(index, direction(2), 50)]
     assert len(found) == 29
     assert set(found).isdisjoint(gone)
     assert first(index, 500) == library.vector_ids(news[0])[0]
@@ -168,7 +174,7 @@ def test_a_build_that_is_stopped_or_cannot_be_saved_leaves_the_old_index_serving
     folder.unlink()
     folder.with_name("away").rename(folder)
     assert sorted(path.name for path in folder.iterdir()) == sorted(kept)
-    assert len(index.search(direction(1), 50)) == 25
+    assert len(search(index, direction(1), 50)) == 25
 
 
 @pytest.mark.parametrize(("harm", "told"), [("full disk", DiskFullError), ("not a file", StoreError)])
@@ -205,10 +211,8 @@ def test_searches_of_many_queries_agree_with_single_ones(library, opened):
     fill(library, 30)
     index = opened()
     queries = np.stack([direction(n) for n in (3, 4, 5)])
-    many = index.search_many(queries, 4)
-    assert [[each for each, _ in row] for row in many] == [
-        [each for each, _ in index.search(q, 4)] for q in queries
-    ]
+    many = index.find(queries, 4)
+    assert [each.vector_ids.tolist() for each in many] == [[i for i, _ in search(index, q, 4)] for q in queries]
 
 
 def test_an_index_that_is_replaced_can_be_searched_to_the_end(library, opened):

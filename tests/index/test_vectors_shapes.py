@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from imgd.index.build import build
-from imgd.index.built import Narrowness
+from imgd.index.built import Breadth, Narrowness
 from imgd.index.shapes import Kind, Limits
 from imgd.index.spaces import SpaceIndexes
 from imgd.index.vectors import IndexOptions, SpaceIndex
@@ -27,7 +27,7 @@ LIMITS = {
     Kind.EXACT: Limits(),
     Kind.CODES: Limits(exact=0),
     Kind.SIEVE: Limits(exact=0, codes=0),
-    Kind.LISTS: Limits(exact=0, codes=0, sieve=0),
+    Kind.LISTS: Limits(exact=0, codes=0, sieve=0, scanned=1.0),
 }
 
 Floats = npt.NDArray[np.float32]
@@ -137,8 +137,8 @@ def test_a_sieve_that_finds_too_little_gives_way_to_codes_of_eight_bits(library,
     assert index.status().kind == "sq8"
 
 
-def poor_recall(*_asked: object) -> tuple[object, float]:
-    return None, 0.5
+def poor_recall(*_asked: object) -> tuple[Breadth, float]:
+    return Breadth(), 0.5
 
 
 @pytest.mark.parametrize("kind", [Kind.SIEVE, Kind.LISTS])
@@ -153,3 +153,12 @@ def test_photos_far_from_the_query_are_found_within_themselves(library, tmp_path
     [found] = index.find(query[np.newaxis], 20, farthest)
     expected = best(vectors, photos.tolist(), query, 20, set(farthest.tolist()))
     assert len(set(found.photo_ids.tolist()) & set(expected)) >= 19
+
+
+def test_lists_of_which_most_are_needed_give_way_to_a_sieve_without(library, tmp_path):
+    put(library, points(np.random.default_rng(6), COUNT))
+    limits = Limits(exact=0, codes=0, sieve=0, scanned=0.0)
+    index = SpaceIndexes(library.database, tmp_path / "vectors", IndexOptions(limits=limits, build=build)).get("s")
+    assert index is not None
+    index.rebuild()
+    assert index.status().kind == Kind.SIEVE
