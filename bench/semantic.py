@@ -2,10 +2,14 @@
 
 Over the 211 photos of corpus/05_semantic: recall at 1, 5 and 10 of every caption (275 captions of 58 photos),
 and of one caption a photo; mean average precision of COCO's class names, among the photos whose objects are
-annotated (`coco_map`), and among all 211, where a photo without annotation counts as wrong (`coco_map_all`).
+annotated (`coco_map`), and among all 211, where a photo without annotation counts as wrong (`coco_map_all`);
+and the share of 48 queries that no photo answers for which nothing is found, by the very cut-off that recall is
+measured with.
 
-    python bench/semantic.py                      the concept vector alone, in this process
+    python bench/semantic.py                      the concept vector alone, in this process, without a cut-off
     python bench/semantic.py --through imgctl     a real daemon, asked through `imgctl search --json`
+    python bench/semantic.py --through engine     the engine in this process, with and without its cut-off, and with
+                                                  one that is fitted on each half of the 48 and judged on the other
 
 Prints a table and one line of JSON.
 """
@@ -13,23 +17,21 @@ Prints a table and one line of JSON.
 from __future__ import annotations
 
 import argparse
+import functools
 import json
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from library import LibraryError, library, run
+from no_match import HALVES, QUERIES, share_without_hits
 from photos import CORPUS
 from PIL import Image, ImageOps
-
-DEPTH = 211
-
-Ranking = Callable[[str], Sequence[str]]
-"""A query -> names of photos, best first; photos that were not found are simply not in it."""
+from semantic_engine import DEPTH, KEPT_VECTORS, Ranking, engine_ranking, plain_words, print_fits
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +76,14 @@ def mean_average_precision(ranking: Ranking, truth: Mapping[str, Truth], among: 
         at_hits = [hits[rank] / (rank + 1) for rank, name in enumerate(found) if name in relevant]
         precisions.append(sum(at_hits) / len(relevant))
     return float(np.mean(precisions))
+
+
+def measure_no_match(ranking: Ranking) -> dict[str, float]:
+    """The share of the queries without a match that find nothing."""
+    halves = {f"nothing found, half {number}": half for number, half in enumerate(HALVES, start=1)}
+    return {
+        key: share_without_hits(ranking, queries) for key, queries in ({"nothing found": QUERIES} | halves).items()
+    }
 
 
 def measure(ranking: Ranking, truth: Mapping[str, Truth]) -> dict[str, float]:
@@ -150,9 +160,16 @@ def imgctl_ranking(corpus: Path, names: Sequence[str], models: Path) -> Iterator
     with library(roots=[corpus / "05_semantic"], settings=settings, plugins=None) as owned:
         owned.start()
         owned.wait(600)
+        with owned.client() as client:
+            client.warm_search()
+        kept = owned.database.parent / "vectors"
+        owned.until(
+            lambda: all(any(kept.glob(name)) for name in KEPT_VECTORS), 600, "labels and background are encoded"
+        )
 
+        @functools.cache
         def rank(query: str) -> Sequence[str]:
-            answer = owned.imgctl("search", "-n", "50", "--json", "--", plain_words(query))
+            answer = owned.imgctl("search", "-n", str(DEPTH), "--json", "--", plain_words(query))
             if answer.returncode > 1:
                 raise LibraryError(f"imgctl search {query!r}: {answer.stderr.strip()}")
             hits = (Path(json.loads(line)["path"]) for line in answer.stdout.splitlines())
@@ -161,14 +178,9 @@ def imgctl_ranking(corpus: Path, names: Sequence[str], models: Path) -> Iterator
         yield rank
 
 
-def plain_words(query: str) -> str:
-    """The query without the signs of the query language: captions are words, not expressions."""
-    return " ".join("".join(sign if sign.isalnum() else " " for sign in query.replace("'s", "")).split())
-
-
 def main() -> dict[str, object]:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--through", choices=("vector", "imgctl"), default="vector")
+    parser.add_argument("--through", choices=("vector", "engine", "imgctl"), default="vector")
     parser.add_argument("--corpus", type=Path, default=CORPUS)
     parser.add_argument("--models", type=Path, default=os.environ.get("IMGD_TEST_MODELS"))
     options = parser.parse_args()
@@ -179,9 +191,18 @@ def main() -> dict[str, object]:
     if not options.corpus.is_dir():
         raise LibraryError(f"no corpus at {options.corpus}; name it with --corpus")
     truth = read_truth(options.corpus)
-    ranking_of = imgctl_ranking if options.through == "imgctl" else vector_ranking
-    with ranking_of(options.corpus, list(truth), options.models.absolute()) as ranking:
-        figures = measure(ranking, truth)
+    models = options.models.absolute()
+    figures: dict[str, float] = {}
+    if options.through == "engine":
+        with engine_ranking(options.corpus, models) as ranking:
+            figures |= print_fits(ranking, lambda asked: recall(asked, truth, first_only=False)["R@5"])
+            figures |= measure(ranking, truth) | measure_no_match(ranking)
+    elif options.through == "imgctl":
+        with imgctl_ranking(options.corpus, list(truth), models) as found:
+            figures |= measure(found, truth) | measure_no_match(found)
+    else:
+        with vector_ranking(options.corpus, list(truth), models) as alike:
+            figures |= measure(alike, truth)
     for key, value in figures.items():
         print(f"{key:24}{value:8.3f}")
     return {"bench": "semantic", "through": options.through, **figures}

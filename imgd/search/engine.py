@@ -32,7 +32,7 @@ from imgd.search.vocabulary import Vocabulary
 from imgd.store.database import Database
 from imgd.store.statements import load_statements
 
-_CANDIDATES = 1000
+_CANDIDATES = 500
 """Photos that a ranking considers; more for pages further down."""
 
 _SORTED = 5000
@@ -199,11 +199,13 @@ class SearchEngine:
         return _Found(page, found, counted, {each.photo_id: 1.0 for each in page.photos})
 
     def _unite(self, rankings: Sequence[Ranked], wanted: _Wanted) -> _Found:
-        scores: dict[int, float] = {}
-        for ranked in rankings:
+        scores = dict(rankings[0].scores)
+        for ranked in rankings[1:]:
             for photo_id, score in ranked.scores.items():
-                if score >= wanted.min_score and score > scores.get(photo_id, -1.0):
+                if score > scores.get(photo_id, -1.0):
                     scores[photo_id] = score
+        if wanted.min_score:
+            scores = {photo_id: score for photo_id, score in scores.items() if score >= wanted.min_score}
         scores = self._present(scores)
         page = self._order.page(scores, wanted.sort, wanted.after, wanted.limit)
         unlisted = sum(ranked.unlisted for ranked in rankings) if not wanted.min_score else 0
@@ -214,8 +216,9 @@ class SearchEngine:
         """Without the photos that are missing, or were purged since an index saw them."""
         values = {"photo_ids": json.dumps(list(scores))}
         with self._database.read() as library:
-            present = [row[0] for row in library.execute(self._sql["present"], values)]
-        return {photo_id: scores[photo_id] for photo_id in present}
+            for (photo_id,) in library.execute(self._sql["absent"], values):
+                del scores[photo_id]
+        return scores
 
     def _hits(self, found: _Found, filters: Sequence[str], options: SearchOptions) -> tuple[SearchHit, ...]:
         photo_ids = [each.photo_id for each in found.page.photos]

@@ -6,6 +6,8 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+import numpy as np
+
 from imgd.search.cursor import Cursor, Key
 from imgd.store.database import Database
 from imgd.store.statements import load_statements
@@ -44,15 +46,9 @@ class Order:
 
     def page(self, scores: Mapping[int, float], sort: str, after: Cursor | None, limit: int) -> Page:
         """The `limit` photos that follow `after`; equal keys in the order of ids, for dates the newer first."""
-        if sort == "date":
-            placed = self._by_date(scores)
-        elif sort == "path":
-            placed = self._by_path(scores)
-        else:
-            placed = sorted(
-                (Placed(photo_id, score) for photo_id, score in scores.items()),
-                key=lambda each: (-float(each.key), each.photo_id),
-            )
+        if sort == "score":
+            return _by_score(scores, after, limit)
+        placed = self._by_date(scores) if sort == "date" else self._by_path(scores)
         follow = [each for each in placed if after is None or _follows(each, after, sort)]
         return Page(tuple(follow[:limit]), len(follow) > limit)
 
@@ -68,6 +64,18 @@ class Order:
         return sorted(placed, key=lambda each: (each.key, each.photo_id))
 
 
+def _by_score(scores: Mapping[int, float], after: Cursor | None, limit: int) -> Page:
+    photo_ids = np.fromiter(scores, np.int64, len(scores))
+    values = np.fromiter(scores.values(), np.float64, len(scores))
+    if after is not None:
+        least = float(after.key)
+        follow = (values < least) | ((values == least) & (photo_ids > after.photo_id))
+        photo_ids, values = photo_ids[follow], values[follow]
+    best = np.lexsort((photo_ids, -values))[:limit]
+    placed = map(Placed, photo_ids[best].tolist(), values[best].tolist())
+    return Page(tuple(placed), len(photo_ids) > limit)
+
+
 def path_key(root: bytes, folder: bytes, name: bytes) -> bytes:
     """What photos are sorted by for their paths: the files of a folder stand before those of its subfolders."""
     return b"\0".join((root, folder, name))
@@ -75,8 +83,4 @@ def path_key(root: bytes, folder: bytes, name: bytes) -> bytes:
 
 def _follows(placed: Placed, cursor: Cursor, sort: str) -> bool:
     here, there = (placed.key, placed.photo_id), (cursor.key, cursor.photo_id)
-    if sort == "date":
-        return here < there
-    if sort == "path":
-        return here > there
-    return (placed.key, -placed.photo_id) < (cursor.key, -cursor.photo_id)
+    return here < there if sort == "date" else here > there

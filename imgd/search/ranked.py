@@ -24,7 +24,7 @@ from imgd.search.notes import Notes
 from imgd.search.pictures import PictureSearch
 from imgd.search.query import Like
 from imgd.search.query_texts import QueryTexts
-from imgd.search.rank import Likeness, Signals, score
+from imgd.search.rank import Likeness, Signals, certain, score
 from imgd.search.restriction import Restriction
 from imgd.search.terms import Terms
 from imgd.search.vocabulary import Vocabulary
@@ -125,14 +125,13 @@ class RankedSearch:
         branch, terms, restriction = prepared.branch, prepared.terms, prepared.restriction
         if not branch.is_ranked:
             return await asyncio.to_thread(self._listed, terms, restriction, candidates)
-        words = asyncio.to_thread(self._find_words, terms, restriction, candidates, notes)
-        (worded, exact), looks, near, likes = await asyncio.gather(
-            words,
+        words, looks, near, likes = await asyncio.gather(
+            asyncio.to_thread(self._find_words, terms, restriction, candidates, notes),
             self._find_looks(terms, restriction, candidates, notes),
             self._find_near(terms, restriction),
             self._find_likes(branch.likes, restriction, candidates, cwd, notes),
         )
-        return await asyncio.to_thread(self._score, prepared, worded, exact, near, (*looks, *likes))
+        return await asyncio.to_thread(self._score, prepared, words, near, (*looks, *likes), notes)
 
     def _listed(self, terms: Terms, restriction: Restriction | None, candidates: int) -> Ranked:
         """Filters alone, beside other branches: the newest photos, all alike."""
@@ -150,8 +149,6 @@ class RankedSearch:
             return Worded(), {}
         try:
             found = self._wording.find(terms, restriction, candidates)
-            doubtful = self._doubts.of(terms.any_of or terms.all_of, found.full) if terms.words else frozenset()
-            found = replace(found, doubtful=doubtful)
             return found, self._exact.find(terms.sentence, restriction, candidates)
         except ImgdError as error:
             notes.add(f"words cannot be searched now: {error}")
@@ -207,12 +204,12 @@ class RankedSearch:
     def _score(
         self,
         prepared: Prepared,
-        worded: Worded,
-        exact: Mapping[int, float],
+        words: tuple[Worded, Mapping[int, float]],
         near: Sequence[Near],
         likenesses: Sequence[Likeness],
+        notes: Notes,
     ) -> Ranked:
-        restriction = prepared.restriction
+        (worded, exact), restriction = words, prepared.restriction
         nearness: dict[int, float] = {}
         for each in near:
             for photo_id, value in each.scores.items():
@@ -221,10 +218,19 @@ class RankedSearch:
             photo_ids = np.fromiter(nearness, np.int64, len(nearness))
             nearness = {each: nearness[each] for each in photo_ids[restriction.keep(photo_ids)].tolist()}
         sure = frozenset(photo_id for each in near for photo_id in each.sure if photo_id in nearness)
-        signals = Signals(exact, worded.full, worded.doubtful, worded.partial, nearness, likenesses, sure)
+        signals = Signals(exact, worded.full, frozenset(), worded.partial, nearness, likenesses, sure)
+        if prepared.terms.words and not certain(signals):  # else doubtful matches are in good company, and count
+            signals = replace(signals, doubtful=self._doubtful(prepared.terms, worded.full, notes))
         scores = score(signals).scores
         unlisted = max(0, worded.found - len(worded.full))
         return Ranked(prepared.terms, scores, unlisted, worded.counted, signals, near)
+
+    def _doubtful(self, terms: Terms, photo_ids: Sequence[int], notes: Notes) -> frozenset[int]:
+        try:
+            return self._doubts.of(terms.any_of or terms.all_of, photo_ids)
+        except ImgdError as error:
+            notes.add(f"words cannot be searched now: {error}")
+            return frozenset()
 
 
 async def _those_that_work(searches: Sequence[Awaitable[T | None]], notes: Notes) -> list[T]:

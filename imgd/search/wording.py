@@ -14,6 +14,9 @@ from imgd.search.terms import Terms, without
 _TESTED = 5
 """Of photos that a broad restriction may refuse, so many times the candidates are ranked before it is asked."""
 
+_PLENTY = 100
+"""Where so many photos match every word, it makes no difference which others match some of them."""
+
 _COUNTED = 100_000
 """Matches are counted up to here; a larger number means 'at least'."""
 
@@ -23,15 +26,13 @@ class Worded:
     """What the text index found.
 
     `full`: photos that every word matches, best first; `found`: how many there are in all, exactly or (`counted`
-    is false) at least; `partial`: photos that some word matches, best first; `doubtful`: those of `full` that
-    match by nothing but tags of which their analyzer was not sure.
+    is false) at least; `partial`: photos that some word matches, best first, where few match every word.
     """
 
     full: Sequence[int] = ()
     found: int = 0
     counted: bool = True
     partial: Sequence[int] = ()
-    doubtful: frozenset[int] = frozenset()
 
 
 class WordSearch:
@@ -51,7 +52,7 @@ class WordSearch:
         match = without(terms.all_of, terms.none_of)
         full = self._ranked(match, restriction, candidates)
         partial = full
-        if terms.words and len(terms.content_words) > 1 and len(full) < candidates:
+        if terms.words and len(terms.content_words) > 1 and len(full) < _PLENTY:
             partial = self._ranked(without(terms.any_of, terms.none_of), restriction, candidates)
         found, counted = len(full), True
         if len(full) == candidates:

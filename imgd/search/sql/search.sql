@@ -4,8 +4,9 @@
 SELECT vectors.id, photo_id FROM vectors JOIN photos ON photos.id = photo_id
 WHERE vectors.id IN (SELECT value FROM json_each(:vector_ids)) AND state = 'present';
 
--- name: present
-SELECT id FROM photos WHERE id IN (SELECT value FROM json_each(:photo_ids)) AND state = 'present';
+-- name: absent
+SELECT value FROM json_each(:photo_ids)
+WHERE NOT EXISTS (SELECT 1 FROM photos WHERE id = value AND state = 'present');
 
 -- name: paths
 SELECT photos.id, roots.path, folders.path, photos.name, photos.display_name
