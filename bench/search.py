@@ -140,7 +140,8 @@ def measure_change(owned: Library) -> float:
     owned.until(lambda: stirring.tagged_photos(owned) >= _CHANGED, _INGEST_S, "the sidecars are read")
     began = time.perf_counter()
     with owned.client() as client:
-        while client.search(stirring.KEYWORD, limit=1).found < _CHANGED:
+        quoted = f'"{stirring.KEYWORD}"'  # a phrase is not compared with looks or meanings
+        while client.search(quoted, limit=1).found < _CHANGED:
             if time.perf_counter() - began > 60:
                 raise LibraryError("the changed photos are not found")
             time.sleep(0.01)
