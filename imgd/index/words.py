@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from imgd.index.documents import FIELDS
-from imgd.index.matches import Ids
+from imgd.index.matches import Ids, among
 from imgd.index.spelling import fold
 from imgd.index.text import TextIndex
 from imgd.store.statements import load_statements
@@ -128,7 +128,7 @@ class Words:
             if len(found) <= RANKED_MOST:
                 return found, False
             first = self._matching(connection, strong, None, found)[-RANKED_MOST // 2 :]
-        others = np.setdiff1d(found, first, assume_unique=True)
+        others = found[~among(found, first)]
         return np.union1d(first, others[len(first) - RANKED_MOST :]), True
 
     def _matching(self, connection: sqlite3.Connection, match: str, limit: int | None, within: Ids | None) -> Ids:
@@ -139,7 +139,7 @@ class Words:
             return within
         values = {"match": match, "limit": -1, "first": int(within[0]), "last": int(within[-1])}
         found = self._ids(connection, "matching", values)
-        return np.intersect1d(found, within, assume_unique=True)[:limit]
+        return found[among(found, within)][:limit]
 
     def _newest(self, connection: sqlite3.Connection, match: str, limit: int) -> Ids:
         """The highest ids that match, in rising order."""

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from imgd.index.matches import among
 from imgd.search.clauses import MOST_ASKED, All, AnyOf, Clause, Part, PhotoIds, Without
 from imgd.store.database import Database
 from imgd.store.statements import load_statements
@@ -48,6 +49,11 @@ class Condition:
         self._listed: _Listed | None = None
         self._ids: PhotoIds | None = None
 
+    @property
+    def is_inverse(self) -> bool:
+        """Whether it is told by what is not in it, and so has most photos of any large library."""
+        return _is_inverse(self._part)
+
     def ids(self, limit: int) -> PhotoIds | None:
         """The photos in rising order; None when there are more than `limit`, which takes no list of them."""
         can_ask = self._ids is None and self._can_ask
@@ -76,15 +82,15 @@ class Condition:
     def keep(self, photo_ids: PhotoIds) -> npt.NDArray[np.bool_]:
         """Which of `photo_ids` are in the set."""
         if self._ids is not None:
-            return np.isin(photo_ids, self._ids)
+            return among(photo_ids, self._ids)
         if self._listed is None and self._can_ask and len(photo_ids) <= MOST_ASKED:
-            return np.isin(photo_ids, self._kept(photo_ids, self._part))
+            return among(photo_ids, np.sort(self._kept(photo_ids, self._part)))
         listed = self._all()
         kept = np.zeros(len(photo_ids), np.bool_)
         known = (photo_ids >= 0) & (photo_ids < len(listed.mask))
         kept[known] = listed.mask[photo_ids[known]]
         if listed.inverse and kept.any():
-            kept[kept] = np.isin(photo_ids[kept], self._kept(photo_ids[kept], All(())))
+            kept[kept] = among(photo_ids[kept], np.sort(self._kept(photo_ids[kept], All(()))))
         return kept
 
     # ------------------------------------------------------------------ by asking

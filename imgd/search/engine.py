@@ -78,10 +78,9 @@ class _Wanted:
 
     @property
     def candidates(self) -> int:
-        """How many photos each way of searching has to find for it."""
-        depth = (self.after.depth if self.after is not None else 0) + self.limit
-        least = _CANDIDATES if self.sort == "score" else _SORTED
-        return max(least, -(-depth // _CANDIDATES) * _CANDIDATES)
+        """How many photos each way of searching has to find for it; `enough` of them reach to its end."""
+        depth = (self.after.depth if self.after is not None else 0) + self.limit + 1
+        return max(_CANDIDATES if self.sort == "score" else _SORTED, -(-depth * 5 // 2))
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,8 +186,13 @@ class SearchEngine:
             if branch.conditions or branch.phrases or branch.excluded:
                 condition = self._filters.compile(And(branch.conditions))
                 notes.add(*condition.notes)
-                filtered = bool(branch.conditions) or not branch.is_ranked
-                restriction = Restriction(condition, terms, self._words, filtered=filtered)
+                restriction = Restriction(
+                    condition,
+                    terms,
+                    self._words,
+                    has_filters=bool(branch.conditions),
+                    listed=not branch.is_ranked,
+                )
             prepared.append(Prepared(branch, terms, restriction))
         return prepared
 

@@ -15,15 +15,13 @@ from imgd.index.vectors import SpaceIndex
 from imgd.search.cutoff import FEW_WORDS, Cutoffs, Measured
 from imgd.search.query_texts import QueryTexts
 from imgd.search.rank import Likeness
-from imgd.search.restriction import Restriction
+from imgd.search.restriction import Restriction, enough
 
 MOST_WORDS = 16
 """Words of a sentence that are looked at one by one."""
 
 _SEARCHED_WORDS = 3
 _ASKED = 1000
-_ENOUGH = 200
-"""So many photos that pass a broad restriction are enough, among the most similar ones of all."""
 
 Vectors = npt.NDArray[np.float32]
 
@@ -38,7 +36,12 @@ class PictureSearch:
         self._renewals: dict[str, asyncio.Task[None]] = {}
 
     def spaces(self) -> Sequence[str]:
+        """Every space that an encoder has."""
         return self._texts.spaces()
+
+    async def serving(self) -> Sequence[str]:
+        """The spaces to search: of an old one and its successor, the old one until the new one is complete."""
+        return await asyncio.to_thread(self._spaces.serving, self._texts.spaces())
 
     async def warm(self, space: str) -> None:
         """Prepare what every search in `space` needs.
@@ -137,7 +140,7 @@ def most_like(index: SpaceIndex, queries: Vectors, k: int, restriction: Restrict
         return index.find(queries, k, restriction.ids)
     asked = max(_ASKED, k)
     found = [_kept(each, restriction) for each in index.find(queries, asked)]
-    if any(len(each) < min(k, _ENOUGH) for each in found) and index.size > asked:
+    if any(len(each) < max(1, enough(k)) for each in found) and index.size > asked:
         return index.find(queries, k, restriction.all_ids())
     return [_head(each, k) for each in found]
 

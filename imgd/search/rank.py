@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
+from imgd.index.matches import among
+
 PhotoIds = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 
@@ -91,7 +93,7 @@ def score(signals: Signals) -> Scored:
     """Who matches at all, and how well."""
     found = np.array(sorted(matching(signals)), np.int64)
     scores = 0.5 / (1.0 + np.exp((_MIDDLE - _sums(signals, found)) / _SPREAD))
-    scores[np.isin(found, np.fromiter(signals.exact, np.int64, len(signals.exact)))] += 0.5
+    scores[among(found, np.array(sorted(signals.exact), np.int64))] += 0.5
     best = np.lexsort((found, -scores))
     return Scored(dict(zip(found[best].tolist(), scores[best].tolist(), strict=True)))
 

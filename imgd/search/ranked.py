@@ -163,7 +163,7 @@ class RankedSearch:
         return await _those_that_work(
             [
                 self._pictures.find(space, terms.sentence, terms.content_words, restriction, candidates)
-                for space in self._pictures.spaces()
+                for space in await self._pictures.serving()
             ],
             notes,
         )
@@ -173,7 +173,7 @@ class RankedSearch:
         if not terms.words:
             return []
         within = restriction.ids if restriction is not None else None
-        spaces = self._pictures.spaces()
+        spaces = await self._pictures.serving()
         return await _those_that_work(
             [self._meaning.find(space, terms.content_words, within) for space in spaces], Notes()
         )

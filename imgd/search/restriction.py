@@ -8,6 +8,7 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
+from imgd.index.matches import among
 from imgd.index.words import Words
 from imgd.search.terms import Terms, without
 
@@ -19,6 +20,11 @@ PhotoIds = npt.NDArray[np.int64]
 
 class Condition(Protocol):
     """Filters, compiled: a set of photos that need not be listed to be asked."""
+
+    @property
+    def is_inverse(self) -> bool:
+        """Whether it is told by what is not in it, and so has most photos of any large library."""
+        ...
 
     def ids(self, limit: int) -> PhotoIds | None:
         """The photos in rising order; None when there are more than `limit`."""
@@ -36,24 +42,28 @@ class Condition(Protocol):
 class Restriction:
     """The photos that a branch may find. Blocking: not for the event loop."""
 
-    def __init__(self, condition: Condition, terms: Terms, words: Words, *, filtered: bool) -> None:
+    def __init__(
+        self, condition: Condition, terms: Terms, words: Words, *, has_filters: bool, listed: bool = False
+    ) -> None:
         """Of a condition, and of the phrases and exclusions of `terms`.
 
-        `filtered`: the condition may leave few photos, so that a list of them pays.
+        `has_filters`: the condition has any; else it is every photo. `listed`: a list of the photos is wanted even
+        where most of the library is in it, and so it is not one of candidates that were found by other means.
 
         Raises:
             StoreError: while the text index is not ready and the restriction needs it.
         """
         self._condition = condition
         self._required, self._excluded, self._words = terms.every_phrase, terms.none_of, words
-        self.ids = self._narrow(filtered)
+        self._has_filters = has_filters
+        self.ids = self._narrow(listed or (has_filters and not condition.is_inverse))
 
     def keep(self, photo_ids: PhotoIds) -> npt.NDArray[np.bool_]:
         """Which of `photo_ids` may be found."""
         if self.ids is not None:
-            return np.isin(photo_ids, self.ids)
+            return among(photo_ids, self.ids)
         kept = self._meets_words(photo_ids)
-        if kept.any():
+        if self._has_filters and kept.any():
             kept[kept] = self._condition.keep(photo_ids[kept])
         return kept
 
@@ -63,25 +73,25 @@ class Restriction:
             return self.ids
         every = self._condition.all_ids()
         if self._required:
-            return np.intersect1d(every, self._words.matching(without(self._required, self._excluded)), True)
+            return every[among(every, self._words.matching(without(self._required, self._excluded)))]
         if self._excluded:
-            return np.setdiff1d(every, self._words.matching(self._excluded), assume_unique=True)
+            return every[~among(every, self._words.matching(self._excluded))]
         return every
 
-    def _narrow(self, filtered: bool) -> PhotoIds | None:
+    def _narrow(self, listed: bool) -> PhotoIds | None:
         if self._required:
             found = self._words.matching(without(self._required, self._excluded), limit=NARROW + 1)
             if len(found) <= NARROW:
                 return found[self._condition.keep(found)]
-        ids = self._condition.ids(NARROW) if filtered else None
+        ids = self._condition.ids(NARROW) if listed else None
         return ids if ids is None else ids[self._meets_words(ids)]
 
     def _meets_words(self, photo_ids: PhotoIds) -> npt.NDArray[np.bool_]:
         kept = np.ones(len(photo_ids), np.bool_)
         if self._required and len(photo_ids):
-            kept &= np.isin(photo_ids, self._words.matching(self._required, within=np.sort(photo_ids)))
+            kept &= among(photo_ids, self._words.matching(self._required, within=np.sort(photo_ids)))
         if self._excluded and kept.any():
-            kept &= ~np.isin(photo_ids, self._words.matching(self._excluded, within=np.sort(photo_ids)))
+            kept &= ~among(photo_ids, self._words.matching(self._excluded, within=np.sort(photo_ids)))
         return kept
 
     def count(self) -> tuple[int, bool]:
@@ -106,6 +116,12 @@ class AnyOf(Restriction):
 
     def all_ids(self) -> PhotoIds:
         return np.unique(np.concatenate([restriction.all_ids() for restriction in self._restrictions]))
+
+
+def enough(candidates: int) -> int:
+    """Of photos that were found before a broad restriction was asked, so many that pass will do: the page that is
+    wanted lies within them (`SearchEngine` asks for candidates accordingly)."""
+    return candidates * 2 // 5
 
 
 def either(restrictions: Sequence[Restriction]) -> Restriction:

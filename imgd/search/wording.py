@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from imgd.index.words import Words
-from imgd.search.restriction import NARROW, Restriction
+from imgd.search.restriction import NARROW, Restriction, enough
 from imgd.search.terms import Terms, without
 
 _TESTED = 5
@@ -50,26 +50,28 @@ class WordSearch:
         if not terms.sentence:
             return Worded()
         match = without(terms.all_of, terms.none_of)
-        full = self._ranked(match, restriction, candidates)
+        full, complete = self._ranked(match, restriction, candidates)
         partial = full
         if terms.words and len(terms.content_words) > 1 and len(full) < _PLENTY:
-            partial = self._ranked(without(terms.any_of, terms.none_of), restriction, candidates)
-        found, counted = len(full), True
-        if len(full) == candidates:
-            found, counted = self._count(match, restriction, candidates)
+            some = without(terms.any_of, terms.none_of)
+            if self._words.count(some, NARROW) < NARROW:  # else the words are too common to tell anything
+                partial, _ = self._ranked(some, restriction, candidates)
+        found, counted = (len(full), True) if complete else self._count(match, restriction, len(full))
         return Worded(full, found, counted, partial)
 
-    def _ranked(self, match: str, restriction: Restriction | None, candidates: int) -> list[int]:
-        if restriction is None:
-            return self._words.ranked(match, candidates)
-        if restriction.ids is not None:
-            return self._words.ranked(match, candidates, within=restriction.ids)
+    def _ranked(self, match: str, restriction: Restriction | None, candidates: int) -> tuple[list[int], bool]:
+        """The best photos that match, and whether these are all of them."""
+        if restriction is None or restriction.ids is not None:
+            within = restriction.ids if restriction is not None else None
+            best = self._words.ranked(match, candidates, within=within)
+            return best, len(best) < candidates
         asked = candidates * _TESTED
         ranked = np.array(self._words.ranked(match, asked), np.int64)
-        kept = ranked[restriction.keep(ranked)]
-        if len(kept) < candidates and len(ranked) == asked:
-            return self._words.ranked(match, candidates, within=restriction.all_ids())
-        return [int(each) for each in kept[:candidates]]
+        kept = [int(each) for each in ranked[restriction.keep(ranked)]]
+        if len(ranked) < asked or len(kept) >= enough(candidates):
+            return kept[:candidates], len(ranked) < asked and len(kept) <= candidates
+        best = self._words.ranked(match, candidates, within=restriction.all_ids())
+        return best, len(best) < candidates
 
     def _count(self, match: str, restriction: Restriction | None, least: int) -> tuple[int, bool]:
         """How many match, and whether that is all of them; at least `least` are known to."""

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from imgd.errors import RequestError
-from imgd.search.cursor import Cursor
+from imgd.search.cursor import Cursor, Key
 
 KEYS = st.one_of(
     st.tuples(st.just("score"), st.floats(0, 1)),
@@ -15,9 +15,9 @@ KEYS = st.one_of(
 
 
 @given(KEYS, st.integers(0, 2**63 - 1), st.integers(0, 2**31 - 1), st.text())
-def test_a_cursor_comes_back_as_it_was(key: tuple[str, float | str | bytes], id_: int, depth: int, query: str) -> None:
+def test_a_cursor_comes_back_as_it_was(key: tuple[str, Key], photo: int, depth: int, query: str) -> None:
     sort, value = key
-    cursor = Cursor(value, id_, depth)
+    cursor = Cursor(value, photo, depth)
     assert Cursor.decode(cursor.encode(query, sort), query, sort) == cursor
 
 

@@ -137,7 +137,7 @@ class Bench:
     def find(self, target: str, space: str = COLOURS, within: Chosen | None = None) -> list[tuple[int, float]]:
         async def work(search: LikenessSearch, _: CountingReader) -> list[tuple[int, float]]:
             words = Words(self.text)
-            restriction = None if within is None else Restriction(within, NO_WORDS, words, filtered=True)
+            restriction = None if within is None else Restriction(within, NO_WORDS, words, has_filters=True)
             found = await search.find(await search.resolve(target, None), space, restriction, 1000)
             assert found is not None
             assert found.complete

@@ -37,7 +37,7 @@ def restriction(bench, query: str) -> Restriction:
     [branch] = branches(parse(query))
     database = bench.library.database
     condition = Filters(database, bench.text, Vocabulary(database)).compile(And(branch.conditions))
-    found = Restriction(condition, Terms.of(branch), Words(bench.text), filtered=False)
+    found = Restriction(condition, Terms.of(branch), Words(bench.text), has_filters=bool(branch.conditions))
     assert found.ids is None
     return found
 
