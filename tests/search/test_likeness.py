@@ -43,6 +43,10 @@ class Chosen:
         self._photo_ids = np.array(sorted(photo_ids), np.int64)
         self._is_broad = is_broad
 
+    @property
+    def is_inverse(self) -> bool:
+        return False
+
     def ids(self, limit: int) -> npt.NDArray[np.int64] | None:
         return None if self._is_broad else self._photo_ids
 
