@@ -2,14 +2,13 @@
 
 Over the 211 photos of corpus/05_semantic: recall at 1, 5 and 10 of every caption (275 captions of 58 photos),
 and of one caption a photo; mean average precision of COCO's class names, among the photos whose objects are
-annotated (`coco_map`), and among all 211, where a photo without annotation counts as wrong (`coco_map_all`);
-and the share of 48 queries that no photo answers for which nothing is found, by the very cut-off that recall is
-measured with.
+annotated (`coco_map`), and among all 211, where a photo without annotation counts as wrong (`coco_map_all`); and
+the share of 48 queries that no photo answers for which nothing is found, by the cut-off of the other figures.
 
     python bench/semantic.py                      the concept vector alone, in this process, without a cut-off
     python bench/semantic.py --through imgctl     a real daemon, asked through `imgctl search --json`
-    python bench/semantic.py --through engine     the engine in this process, with and without its cut-off, and with
-                                                  one that is fitted on each half of the 48 and judged on the other
+    python bench/semantic.py --through engine     the engine in this process, with its cut-off, without, and with
+                                                  one fitted on each half of the 48 and judged on the other
 
 Prints a table and one line of JSON.
 """

@@ -25,13 +25,13 @@ from imgd.index.vectors import SpaceIndex
 Vectors = npt.NDArray[np.float32]
 
 OUTSTANDING = 3.2
-"""How many scatters above the centre the best photo of a query must lie. Chosen on 275 captions of 211 photos and 48
-things that none of them shows: `bench/semantic.py --through engine` fits it on each half of the latter and judges
-it on the other."""
+"""How many scatters above the centre the best photo of a query must lie. Chosen on 275 captions of 211 photos and
+48 things that none of them shows: `bench/semantic.py --through engine` fits it on each half of the latter and
+judges it on the other."""
 
 LESS_FOR_TWO = 0.55
 """A sentence is like no photo as a whole, so it also matches by two of its words: the mean of the two that stand
-out most, each by its best photo, must be `OUTSTANDING` less this many scatters. Chosen once, on all of the same."""
+out most, each by its best photo, must lie `OUTSTANDING` less this many scatters up. Chosen on all of the same."""
 
 LISTED = 2.0
 """How many scatters above the centre a photo must lie to be listed, where a query of few words matches."""
