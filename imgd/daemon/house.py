@@ -84,6 +84,7 @@ class House:
         self.services = DaemonServices(self)
         await server.start(self.services, imgd.__version__)
         self.watcher.start()
+        self.refresher.wake()  # roots came and went with the configuration, and their photos with them
         self._stops.push_async_callback(asyncio.to_thread, self.watcher.stop)
         self._background = [asyncio.create_task(self._beat()), asyncio.create_task(self._keep_up())]
         if self.settings.search.warm:

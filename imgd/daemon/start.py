@@ -8,6 +8,8 @@ import os
 import signal
 from pathlib import Path
 
+from threadpoolctl import threadpool_limits
+
 from imgd import config
 from imgd.analyzers import plugin as built_in
 from imgd.config import KnownAnalyzers, Settings
@@ -53,6 +55,8 @@ def run(settings: Settings, registry: PluginRegistry) -> int:
     logging.getLogger("uvicorn").setLevel(
         max(logging.WARNING, logging.root.level)
     )  # the daemon itself says when it starts and stops
+    # Threads of BLAS spin between the small products of a search, and take the cores from everything else.
+    threadpool_limits(1, user_api="blas")
     os.umask(0o077)  # everything that imgd writes is for its owner alone
     return asyncio.run(_serve(settings, registry))
 

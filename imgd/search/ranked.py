@@ -222,8 +222,10 @@ class RankedSearch:
         if prepared.terms.words and not certain(signals):  # else doubtful matches are in good company, and count
             signals = replace(signals, doubtful=self._doubtful(prepared.terms, worded.full, notes))
         scores = score(signals).scores
-        unlisted = max(0, worded.found - len(worded.full))
-        return Ranked(prepared.terms, scores, unlisted, worded.counted, signals, near)
+        unlisted = max(0, worded.found - len(exact.keys() | worded.full))
+        # Photos that were found otherwise may be among the unlisted ones, which match the words.
+        counted = worded.counted and not (unlisted and (near or likenesses))
+        return Ranked(prepared.terms, scores, unlisted, counted, signals, near)
 
     def _doubtful(self, terms: Terms, photo_ids: Sequence[int], notes: Notes) -> frozenset[int]:
         try:
