@@ -71,7 +71,8 @@ class Ranked:
     def reasons(self, photo_id: int) -> list[str]:
         """What else is to be known: exact hits, and the rank in each way of searching."""
         signals = self.signals
-        lines = [f"named exactly: {self.terms.sentence}"] if photo_id in signals.exact else []
+        named = f"named exactly: {self.terms.sentence}" if self.terms.sentence else "the photo itself"
+        lines = [named] if photo_id in signals.exact else []
         ranks = [("by all words", signals.full), ("by some words", signals.partial)]
         ranks.append(("by meaning", sorted(signals.near, key=lambda each: (-signals.near[each], each))))
         ranks += [(f"by looks in {each.space}", list(each.similarities)) for each in signals.likenesses]
@@ -125,12 +126,13 @@ class RankedSearch:
         branch, terms, restriction = prepared.branch, prepared.terms, prepared.restriction
         if not branch.is_ranked:
             return await asyncio.to_thread(self._listed, terms, restriction, candidates)
-        words, looks, near, likes = await asyncio.gather(
+        (worded, exact), looks, near, (likes, themselves) = await asyncio.gather(
             asyncio.to_thread(self._find_words, terms, restriction, candidates, notes),
             self._find_looks(terms, restriction, candidates, notes),
             self._find_near(terms, restriction),
             self._find_likes(branch.likes, restriction, candidates, cwd, notes),
         )
+        words = worded, {**exact, **dict.fromkeys(themselves, 1.0)}
         return await asyncio.to_thread(self._score, prepared, words, near, (*looks, *likes), notes)
 
     def _listed(self, terms: Terms, restriction: Restriction | None, candidates: int) -> Ranked:
@@ -185,9 +187,10 @@ class RankedSearch:
         candidates: int,
         cwd: bytes | None,
         notes: Notes,
-    ) -> list[Likeness]:
-        """What looks like the photos after `like:`, one after the other."""
+    ) -> tuple[list[Likeness], set[int]]:
+        """What looks like the photos after `like:`, one after the other, and which of the library's these are."""
         found: list[Likeness] = []
+        themselves: set[int] = set()
         for like in likes:
             try:
                 target = await self._likeness.resolve(like.target, cwd)
@@ -196,10 +199,13 @@ class RankedSearch:
             except ModelError as error:
                 raise QueryError(str(error), column=like.column, hint=error.advice) from error
             notes.add(*(f"likeness is incomplete: {each}. {each.advice}".strip() for each in target.problems))
-            found += await _those_that_work(
+            likenesses = await _those_that_work(
                 [self._likeness.find(target, space, restriction, candidates) for space in target.vectors], notes
             )
-        return found
+            if any(target.photo_id in each.similarities for each in likenesses):
+                themselves.update(each for each in [target.photo_id] if each is not None)
+            found += likenesses
+        return found, themselves
 
     def _score(
         self,

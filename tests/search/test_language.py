@@ -90,8 +90,9 @@ def test_a_filter_keeps_what_looks_alike_within_it(album):
 
 def test_a_photo_of_the_library_finds_those_that_look_like_it(album):
     twin = album.add("twin.jpg", "boat")
-    found = album.find(f"like:#{album.photos['boat']}")
-    assert found[:2] == [album.photos["boat"], twin]
+    first, second, *_ = album.search(f"like:#{album.photos['boat']}").hits
+    assert (first.photo_id, second.photo_id) == (album.photos["boat"], twin)
+    assert first.score > 0.5 > second.score
 
 
 def test_likenesses_and_filters_combine(album):
