@@ -209,7 +209,7 @@ class SearchEngine:
                 if score > scores.get(photo_id, -1.0):
                     scores[photo_id] = score
         if wanted.min_score:
-            scores = {photo_id: score for photo_id, score in scores.items() if score >= wanted.min_score}
+            scores = {photo_id: score for photo_id, score in scores.items() if _shown(score) >= wanted.min_score}
         scores = self._present(scores)
         page = self._order.page(scores, wanted.sort, wanted.after, wanted.limit)
         unlisted = sum(ranked.unlisted for ranked in rankings) if not wanted.min_score else 0
@@ -228,6 +228,11 @@ class SearchEngine:
         photo_ids = [each.photo_id for each in found.page.photos]
         explained = self._explanations.explain(photo_ids, found.ranked, filters, in_full=options.explain)
         return tuple(
-            SearchHit(each.photo_id, each.path, round(found.scores[each.photo_id], 4), each.why, each.reasons)
+            SearchHit(each.photo_id, each.path, _shown(found.scores[each.photo_id]), each.why, each.reasons)
             for each in explained
         )
+
+
+def _shown(score: float) -> float:
+    """A score as people see it, and so as they ask for it."""
+    return round(score, 3)
