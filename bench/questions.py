@@ -1,4 +1,4 @@
-"""What people ask a made library: a mixed set of queries, and vectors of three kinds."""
+"""What people ask a made library: a mixed set of queries."""
 
 from __future__ import annotations
 
@@ -8,8 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import world
-from looks import Floats, centres, far_vectors, photo_vectors, text_vectors
-from world import CAMERAS, CLUSTERS, Zipf
+from world import CAMERAS, Zipf
 
 FILES = 200
 """So many unique file names has the smallest library."""
@@ -61,23 +60,6 @@ def exact_questions(count: int, seed: int = 0, each: int = 100) -> list[ExactQue
         found.append(ExactQuestion("person", world.unique_name(number), number * apart + 1))
         found.append(ExactQuestion("file name", world.unique_file(number), number * apart + 2))
     return found
-
-
-def photo_like(count: int, seed: int = 1) -> Floats:
-    """Queries that look as photos do: a photo of the library, or one like them."""
-    random = np.random.default_rng(seed)
-    return photo_vectors(random.integers(0, CLUSTERS, count), random)
-
-
-def text_like(count: int, seed: int = 2) -> Floats:
-    """Queries of words: they lie off the photos, all in one direction."""
-    random = np.random.default_rng(seed)
-    return text_vectors(centres()[random.integers(0, CLUSTERS, count)], random)
-
-
-def far_off(count: int, seed: int = 3) -> Floats:
-    """Queries of nothing that the library shows."""
-    return far_vectors(count, np.random.default_rng(seed))
 
 
 class _Asker:

@@ -16,7 +16,6 @@ from imgd.index.stored import Halves
 _TRAINING_SAMPLE = 20_000
 _SAMPLE_A_LIST = 40  # of fewer, FAISS says that they are too few
 _VECTORS_A_LIST = 500
-_CENTROIDS = 16  # what a code of four bits tells apart
 _ROUNDS = 10  # of k-means: the quarter that more of them gain is below what the recall can show
 
 

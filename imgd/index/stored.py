@@ -87,13 +87,6 @@ class StoredVectors:
         rows.sort(key=lambda row: row[0])
         return np.array([row[0] for row in rows], np.int64), self._halves([row[1] for row in rows])
 
-    def of_photo(self, photo_id: int) -> Floats:
-        """The vectors (n, d) of the whole photo, none of its regions'."""
-        place = {"photo": photo_id, "space": self.space.id}
-        with self._read() as library:
-            rows = library.execute(self._sql["vectors_of_photo"], place).fetchall()
-        return self._halves([row[0] for row in rows]).astype(np.float32)
-
     def sample(self, count: int) -> Floats:
         """About `count` vectors (n, d) spread evenly over the space's ids, or all when there are not more."""
         with self._read() as library:

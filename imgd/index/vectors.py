@@ -124,10 +124,6 @@ class SpaceIndex:
             found = [Matches.united(*each, k) for each in zip(held, found, strict=True)]
         return found
 
-    def vectors_of(self, photo_id: int) -> Floats:
-        """The vectors (n, d) of a whole photo, none of its regions'; n is 0 where it has none in this space."""
-        return self._stored.of_photo(photo_id)
-
     def sample(self, count: int) -> Floats:
         """About `count` vectors (n, d) spread evenly over the space's ids, or all when there are not more."""
         return self._stored.sample(count)

@@ -14,8 +14,6 @@ from pathlib import Path
 from imgd.index.spelling import fold
 from imgd.search.vocabulary import Folder
 
-_LAST = "\U0010ffff"
-
 
 @dataclass(frozen=True, slots=True)
 class PathPattern:

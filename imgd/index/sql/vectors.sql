@@ -24,6 +24,3 @@ SELECT id, data FROM vectors WHERE space_id = :space AND id >= :at ORDER BY id L
 
 -- name: vectors_of_ids
 SELECT id, data FROM vectors WHERE id IN (SELECT value FROM json_each(:ids));
-
--- name: vectors_of_photo
-SELECT data FROM vectors WHERE photo_id = :photo AND +space_id = :space AND region IS NULL ORDER BY id;

@@ -1,9 +1,5 @@
 -- What a search reads of library.db once it has its candidates.
 
--- name: photos_of_vectors
-SELECT vectors.id, photo_id FROM vectors JOIN photos ON photos.id = photo_id
-WHERE vectors.id IN (SELECT value FROM json_each(:vector_ids)) AND state = 'present';
-
 -- name: absent
 SELECT value FROM json_each(:photo_ids)
 WHERE NOT EXISTS (SELECT 1 FROM photos WHERE id = value AND state = 'present');
@@ -42,9 +38,6 @@ LIMIT :limit;
 -- name: moments
 SELECT photos.id, coalesce(taken_at, '') FROM json_each(:photo_ids) AS chosen
 CROSS JOIN photos ON photos.id = chosen.value LEFT JOIN metadata ON metadata.photo_id = photos.id;
-
--- name: every
-SELECT id FROM photos INDEXED BY photos_by_change EXCEPT SELECT id FROM photos WHERE state = 'missing';
 
 -- The newest first, by the index of moments.
 -- name: by_date
