@@ -64,14 +64,16 @@ class WordSearch:
         if restriction is None or restriction.ids is not None:
             within = restriction.ids if restriction is not None else None
             best = self._words.ranked(match, candidates, within=within)
-            return best, len(best) < candidates
+            return best, len(best) < candidates and not best.bounded
         asked = candidates * _TESTED
-        ranked = np.array(self._words.ranked(match, asked), np.int64)
+        found = self._words.ranked(match, asked)
+        is_all = len(found) < asked and not found.bounded
+        ranked = np.array(found, np.int64)
         kept = [int(each) for each in ranked[restriction.keep(ranked)]]
-        if len(ranked) < asked or len(kept) >= enough(candidates):
-            return kept[:candidates], len(ranked) < asked and len(kept) <= candidates
+        if is_all or len(kept) >= enough(candidates):
+            return kept[:candidates], is_all and len(kept) <= candidates
         best = self._words.ranked(match, candidates, within=restriction.all_ids())
-        return best, len(best) < candidates
+        return best, len(best) < candidates and not best.bounded
 
     def _count(self, match: str, restriction: Restriction | None, least: int) -> tuple[int, bool]:
         """How many match, and whether that is all of them; at least `least` are known to."""

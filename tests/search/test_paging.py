@@ -7,6 +7,7 @@ import asyncio
 import pytest
 
 from imgd.errors import RequestError
+from imgd.index import words
 from imgd.search.engine import SearchAnswer
 from imgd.search.options import SearchOptions
 
@@ -90,6 +91,23 @@ def test_filters_alone_list_the_newest_first(trips):
     by_score = ask(trips, "iso:>=400", limit=1000)
     by_date = ask(trips, "iso:>=400", sort="date", limit=1000)
     assert by_score.hits == by_date.hits
+
+
+@pytest.mark.parametrize("query", ["beach", "beach -evening", "beach iso:>=0"])
+def test_of_more_matches_than_can_be_ranked_all_are_counted_and_those_that_pass_are_found(
+    trips, monkeypatch, query
+):
+    monkeypatch.setattr(words, "RANKED_MOST", 10)
+    answer = ask(trips, query, limit=1000)
+    assert (answer.found, answer.found_exact) == (30, True)
+    assert len(answer.hits) == 10
+
+
+def test_what_a_filter_lets_pass_is_found_behind_any_number_that_it_does_not(trips, monkeypatch):
+    monkeypatch.setattr(words, "RANKED_MOST", 10)
+    answer = ask(trips, 'beach -path:"trip 2/"', limit=1000)
+    assert len(answer.hits) == 10
+    assert not any(b"trip 2" in hit.path for hit in answer.hits)
 
 
 def test_hits_below_the_least_score_are_left_out(trips):
