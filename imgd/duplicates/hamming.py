@@ -14,7 +14,7 @@ Places: TypeAlias = npt.NDArray[np.int64]
 
 _BANDS = 4
 _WIDTH = 64 // _BANDS
-_CHUNK = 1 << 20
+_CHUNK = 1 << 16
 
 
 def close_pairs(codes: Codes, least: int, most: int) -> Iterator[tuple[Places, Places]]:
