@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TypeAlias, TypeVar
 
 from imgd.errors import DiskFullError, StoreBusyError, StoreDamagedError, StoreError
+from imgd.store.checkpoint import Checkpointer, write_back
 from imgd.store.migrate import Migration, migrate
 
 T = TypeVar("T")
@@ -30,8 +31,9 @@ class Database:
     """A WAL database. `write` runs work in the write thread, each piece in a transaction of its own;
     `read` lends a read-only connection.
 
-    The WAL grows only while somebody reads an older state in one transaction. Once nobody does, SQLite writes it
-    from its start again and shortens it to 64 MiB; when nothing is written for a while it is emptied.
+    The WAL is written back beside the commits. It grows only while somebody reads an older state in one
+    transaction. Once nobody does, SQLite writes it from its start again and shortens it to 64 MiB; when nothing is
+    written for a while it is emptied.
     """
 
     def __init__(self, path: Path, steps: list[Migration]) -> None:
@@ -52,6 +54,8 @@ class Database:
             self._writer.execute("PRAGMA synchronous = NORMAL")
             self._writer.execute(f"PRAGMA journal_size_limit = {_WAL_LIMIT_BYTES}")
             migrate(self._writer, steps)
+            self._writer.execute("PRAGMA wal_autocheckpoint = 0")
+        self._checkpointer = Checkpointer(self._connect, path.name)
         self._thread = threading.Thread(target=self._run_writes, name=f"write {path.name}", daemon=True)
         self._thread.start()
 
@@ -102,6 +106,7 @@ class Database:
         self._closed = True
         self._work.put(None)
         self._thread.join()
+        self._checkpointer.close()
         while not self._readers.empty():
             self._readers.get_nowait().close()
         self._writer.close()
@@ -138,6 +143,10 @@ class Database:
                 future.set_exception(error)
             else:
                 future.set_result(result)
+                self._checkpointer.committed(self._writer.total_changes)
+                if self._checkpointer.is_large:
+                    self._checkpointer.is_large = False
+                    write_back(self._writer)
 
     def _checkpoint(self) -> bool:
         """Put what is in the WAL into the database and empty the WAL; False where a reader still needs it."""

@@ -189,3 +189,14 @@ def test_a_wal_that_a_killed_daemon_left_behind_is_emptied(tmp_path, hasty):
         assert _is_emptied(left.path)
     finally:
         left.close()
+
+
+def test_commits_that_follow_one_another_do_not_let_the_wal_grow_without_end(tmp_path):
+    database = Database(tmp_path / "library.db", _STEPS)
+    try:
+        for _ in range(100):  # 200 MiB in all
+            database.write(lambda c: c.executemany("INSERT INTO t (x) VALUES (zeroblob(1 << 10))", [()] * 2000))
+        database.write(lambda _: None).result(60)
+        assert tmp_path.joinpath("library.db-wal").stat().st_size < 100 << 20
+    finally:
+        database.close()
