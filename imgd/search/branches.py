@@ -57,8 +57,7 @@ def branches(query: Node) -> tuple[Branch, ...]:
     Raises:
         QueryError: when there are more than `MOST_BRANCHES`, or when what is excluded is a likeness.
     """
-    found = list(dict.fromkeys(_branch(each) for each in _alternatives(query, negated=False)))
-    return tuple(found)
+    return tuple(dict.fromkeys(map(_branch, _alternatives(query, negated=False))))
 
 
 def _alternatives(node: Node, *, negated: bool) -> list[_Conjunction]:

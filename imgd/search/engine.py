@@ -163,7 +163,7 @@ class SearchEngine:
 
     async def complete(self, query: str, limit: int) -> list[str]:
         """Ways to go on with the last term of the half-typed `query`."""
-        return (await asyncio.to_thread(self._vocabulary.complete, query, limit))[:limit]
+        return await asyncio.to_thread(self._vocabulary.complete, query, limit)
 
     async def warm(self) -> None:
         """Prepare the picture search, so that the first query does not wait for it; without models, nothing."""

@@ -29,8 +29,6 @@ from imgd.search.vocabulary import COLUMNS, Vocabulary
 from imgd.store.database import Database
 from imgd.store.statements import load_statements
 
-__all__ = ["Condition", "Filters"]
-
 _METADATA_COLUMNS = {
     "iso": "iso",
     "aperture": "aperture",
@@ -84,6 +82,7 @@ class _Reader:
         self._today = today
         self._locate = locate
         self._clauses = Clauses()
+        self._sql = load_statements("imgd.search", "filters")
         self._readers: Mapping[str, Callable[[Filter], Part]] = {
             **dict.fromkeys(_METADATA_COLUMNS, self._number_of_metadata),
             **dict.fromkeys(("size", "width", "height"), self._number_of_photo),
@@ -135,9 +134,8 @@ class _Reader:
         if circle is None:
             self.notes.append(f"no place is called `{node.value.partition(',')[0]}`")
             return self._clauses.nothing()
-        statement = load_statements("imgd.search", "filters")["positions"]
         with self._database.read() as library:
-            return self._clauses.listed(photos_within(library, statement, circle))
+            return self._clauses.listed(photos_within(library, self._sql["positions"], circle))
 
     # ------------------------------------------------------------------ names
 
@@ -233,7 +231,7 @@ class _Reader:
             raise refused(node, "no word", KEYS[node.key].example)
         match = f"{node.key} : {expression(Phrase(value, prefix=prefix))}"
         with self._database.read() as library:
-            gone = [row[0] for row in library.execute(load_statements("imgd.search", "filters")["gone"])]
+            gone = [row[0] for row in library.execute(self._sql["gone"])]
         return self._clauses.listed(np.setdiff1d(self._words.matching(match), gone, assume_unique=True))
 
     def _path(self, node: Filter) -> Part:

@@ -82,20 +82,13 @@ class Signals:
     sure: frozenset[int] = frozenset()
 
 
-@dataclass(frozen=True, slots=True)
-class Scored:
+def score(signals: Signals) -> dict[int, float]:
     """Photos that match -> their scores, best first: above 0.5 for those that the query names, else below."""
-
-    scores: Mapping[int, float]
-
-
-def score(signals: Signals) -> Scored:
-    """Who matches at all, and how well."""
     found = np.array(sorted(matching(signals)), np.int64)
     scores = 0.5 / (1.0 + np.exp((_MIDDLE - _sums(signals, found)) / _SPREAD))
     scores[among(found, np.array(sorted(signals.exact), np.int64))] += 0.5
     best = np.lexsort((found, -scores))
-    return Scored(dict(zip(found[best].tolist(), scores[best].tolist(), strict=True)))
+    return dict(zip(found[best].tolist(), scores[best].tolist(), strict=True))
 
 
 def certain(signals: Signals) -> set[int]:

@@ -227,7 +227,7 @@ class RankedSearch:
         signals = Signals(exact, worded.full, frozenset(), worded.partial, nearness, likenesses, sure)
         if prepared.terms.words and not certain(signals):  # else doubtful matches are in good company, and count
             signals = replace(signals, doubtful=self._doubtful(prepared.terms, worded.full, notes))
-        scores = score(signals).scores
+        scores = score(signals)
         unlisted = max(0, worded.found - len(exact.keys() | worded.full))
         # Photos that were found otherwise may be among the unlisted ones, which match the words.
         counted = worded.counted and not (unlisted and (near or likenesses))

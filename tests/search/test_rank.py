@@ -14,7 +14,7 @@ def looks(similarities: dict[int, float], least: float, *, complete: bool = True
 
 
 def order(signals: Signals) -> list[int]:
-    return list(score(signals).scores)
+    return list(score(signals))
 
 
 def test_what_lies_above_the_cutoff_is_found_best_first():
@@ -29,7 +29,7 @@ def test_nothing_that_matches_is_nothing_found():
 
 def test_what_the_query_names_comes_first_and_scores_above_a_half():
     signals = Signals({5: 1.0}, full=[1, 5], near={1: 0.5}, likenesses=[looks({1: 0.9, 5: 0.1}, 0.5)])
-    scores = score(signals).scores
+    scores = score(signals)
     assert list(scores) == [5, 1]
     assert scores[5] > 0.5 > scores[1] > 0
 
@@ -75,5 +75,5 @@ def test_where_a_query_matches_the_nearest_in_meaning_are_found_too():
 
 def test_scores_stay_between_0_and_1_however_large_the_sums():
     extreme = Likeness("space", {1: 9.0, 2: -9.0}, -10.0, 0.0, 0.0)
-    scores = score(Signals({1: 1.0}, near={1: 1e6, 2: 1e6}, likenesses=[extreme])).scores
+    scores = score(Signals({1: 1.0}, near={1: 1e6, 2: 1e6}, likenesses=[extreme]))
     assert all(0 <= value <= 1 for value in scores.values())

@@ -11,7 +11,8 @@ from typing import Any
 
 from imgd.analyzers.technical import Technical
 from imgd.index.text import TextIndex
-from imgd.search.filters import Condition, Filters
+from imgd.search.conditions import Condition
+from imgd.search.filters import Filters
 from imgd.search.grammar import parse
 from imgd.search.vocabulary import Vocabulary
 from imgd.store.changes import next_change_seq
