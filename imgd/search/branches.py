@@ -131,6 +131,18 @@ def leaves(node: Node) -> Iterator[Word | Phrase | Filter | Like]:
             yield node
 
 
+def filters(node: Node, *, excluded: bool = False) -> Iterator[str]:
+    """Every filter of `node` as it is written, from left to right, with a minus sign where it excludes."""
+    match node:
+        case Not(term):
+            yield from filters(term, excluded=not excluded)
+        case And(terms) | Or(terms):
+            for term in terms:
+                yield from filters(term, excluded=excluded)
+        case Filter():
+            yield f"-{node}" if excluded else str(node)
+
+
 def _bounded(alternatives: list[_Conjunction]) -> list[_Conjunction]:
     _check(len(alternatives))
     return alternatives

@@ -12,7 +12,7 @@ from imgd.config import SearchSettings
 from imgd.index.spaces import SpaceIndexes
 from imgd.index.text import TextIndex
 from imgd.index.words import Words
-from imgd.search.branches import Branch, branches, leaves
+from imgd.search.branches import Branch, branches, filters, leaves
 from imgd.search.clock import AllEncoders, TimedEncoders, timed
 from imgd.search.cursor import Cursor
 from imgd.search.explain import Explanations
@@ -24,7 +24,7 @@ from imgd.search.listing import Listing
 from imgd.search.notes import Notes
 from imgd.search.options import SearchOptions
 from imgd.search.order import Order, Page
-from imgd.search.query import And, Filter
+from imgd.search.query import And, Filter, Like, Phrase, Word
 from imgd.search.ranked import Prepared, Ranked, RankedSearch
 from imgd.search.restriction import Restriction, either
 from imgd.search.terms import Terms
@@ -141,6 +141,8 @@ class SearchEngine:
         after = Cursor.decode(options.after, query, sort)
         wanted = _Wanted(sort, after, options.limit or self._settings.limit, options.min_score)
         with timed() as stopwatch:
+            if any(map(_is_of_words, leaves(tree))):
+                await asyncio.to_thread(self._freshness.tell, notes)
             prepared = await asyncio.to_thread(self._prepare, alternatives, notes)
             if is_ranked:
                 finding = (self._ranked.find(each, wanted.candidates, options.cwd, notes) for each in prepared)
@@ -148,8 +150,7 @@ class SearchEngine:
                 found = await asyncio.to_thread(self._unite, rankings, wanted)
             else:
                 found = await asyncio.to_thread(self._list, prepared, wanted)
-        filters = [str(each) for each in leaves(tree) if isinstance(each, Filter)]
-        hits = await asyncio.to_thread(self._hits, found, filters, options)
+        hits = await asyncio.to_thread(self._hits, found, tuple(filters(tree)), options)
         cursor = found.page.cursor(after)
         return SearchAnswer(
             query,
@@ -178,7 +179,6 @@ class SearchEngine:
     # ------------------------------------------------------------------ blocking: in threads
 
     def _prepare(self, alternatives: Sequence[Branch], notes: Notes) -> list[Prepared]:
-        self._freshness.tell(notes)
         prepared = []
         for branch in alternatives:
             terms = Terms.of(branch)
@@ -224,9 +224,9 @@ class SearchEngine:
                 del scores[photo_id]
         return scores
 
-    def _hits(self, found: _Found, filters: Sequence[str], options: SearchOptions) -> tuple[SearchHit, ...]:
+    def _hits(self, found: _Found, typed: Sequence[str], options: SearchOptions) -> tuple[SearchHit, ...]:
         photo_ids = [each.photo_id for each in found.page.photos]
-        explained = self._explanations.explain(photo_ids, found.ranked, filters, in_full=options.explain)
+        explained = self._explanations.explain(photo_ids, found.ranked, typed, in_full=options.explain)
         return tuple(
             SearchHit(each.photo_id, each.path, _shown(found.scores[each.photo_id]), each.why, each.reasons)
             for each in explained
@@ -236,3 +236,8 @@ class SearchEngine:
 def _shown(score: float) -> float:
     """A score as people see it, and so as they ask for it."""
     return round(score, 3)
+
+
+def _is_of_words(term: Word | Phrase | Filter | Like) -> bool:
+    """Whether the text index answers it."""
+    return isinstance(term, Word | Phrase) or (isinstance(term, Filter) and term.key in ("text", "caption"))

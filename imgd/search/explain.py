@@ -65,11 +65,15 @@ class Explanations:
                 continue
             root, folder, name, shown = paths[photo_id]
             why = explain_words(marked.get(photo_id, ()), shown, tag_scores.get(photo_id, {}))
-            finders = [each for each in rankings if photo_id in each.scores]
-            for each in finders:
-                of_which = f"{each.terms.sentence}: " if len(rankings) > 1 and each.terms.sentence else ""
-                why += [of_which + line for line in each.why(photo_id)]
-            reasons = [line for each in finders for line in each.reasons(photo_id)] if in_full or not why else []
+            finders = [
+                (each, f"{each.terms.sentence}: " if len(rankings) > 1 and each.terms.sentence else "")
+                for each in rankings
+                if photo_id in each.scores
+            ]
+            why += [line for each, of_which in finders for line in each.why(photo_id, of_which)]
+            reasons: list[str] = []
+            if in_full or not why:
+                reasons = [line for each, of_which in finders for line in each.reasons(photo_id, of_which)]
             why = why or reasons[:1] or list(filters)
             if filters:
                 reasons.append(f"filters: {' '.join(filters)}")

@@ -58,26 +58,27 @@ class Ranked:
     signals: Signals = field(default_factory=Signals)
     near: Sequence[Near] = ()
 
-    def why(self, photo_id: int) -> list[str]:
+    def why(self, photo_id: int, of_which: str = "") -> list[str]:
         """The reasons that are no words of the photo, in short: `looks like: 0.41 (cut-off 0.28)`, and
-        `puppy ~ golden retriever 0.61`."""
+        `puppy ~ golden retriever 0.61`. `of_which` stands before those that do not say what was asked for."""
         lines = [line for each in self.near for line in each.reasons(photo_id)]
         return lines + [
-            f"looks like: {each.similarities[photo_id]:.2f} (cut-off {each.least:.2f})"
+            f"{of_which}looks like: {each.similarities[photo_id]:.2f} (cut-off {each.least:.2f})"
             for each in self.signals.likenesses
             if each.similarities.get(photo_id, -1.0) >= each.least
         ]
 
-    def reasons(self, photo_id: int) -> list[str]:
-        """What else is to be known: exact hits, and the rank in each way of searching."""
+    def reasons(self, photo_id: int, of_which: str = "") -> list[str]:
+        """What else is to be known: exact hits, and the rank in each way of searching, `of_which` before it."""
         signals = self.signals
         named = f"named exactly: {self.terms.sentence}" if self.terms.sentence else "the photo itself"
         lines = [named] if photo_id in signals.exact else []
         ranks = [("by all words", signals.full), ("by some words", signals.partial)]
         ranks.append(("by meaning", sorted(signals.near, key=lambda each: (-signals.near[each], each))))
         ranks += [(f"by looks in {each.space}", list(each.similarities)) for each in signals.likenesses]
-        lines += [f"rank {found.index(photo_id) + 1} {way}" for way, found in ranks if photo_id in found]
-        return lines
+        return lines + [
+            f"{of_which}rank {found.index(photo_id) + 1} {way}" for way, found in ranks if photo_id in found
+        ]
 
 
 class RankedSearch:

@@ -122,6 +122,17 @@ def test_without_words_indexed_looks_still_find(bench):
     assert "words cannot be searched now" in answer.notes[0]
 
 
+@pytest.mark.parametrize("query", ["is:raw", "tag:cat", "like:#1", "path:a.jpg -iso:100"])
+def test_what_asks_for_no_words_is_not_told_that_words_are_missing(bench, query):
+    bench.add("a.jpg", "cat", tags={"cat": 0.9})
+    assert bench.search(query).notes == ()
+    bench.refresh()
+    bench.add("b.jpg", "cat", tags={"cat": 0.9})
+    assert bench.search(query).notes == ()
+    assert bench.search("cat").notes != ()
+    assert bench.search("is:raw OR caption:cat").notes != ()
+
+
 def test_an_empty_library_finds_nothing(bench):
     bench.refresh()
     assert bench.search("cat") == SearchAnswer("cat", (), 0)

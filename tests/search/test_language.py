@@ -124,9 +124,24 @@ def test_the_reason_of_what_filters_alone_find_is_the_filters(album):
     assert hit.why == ("iso:>=1600", "camera:sony")
 
 
+def test_a_filter_that_excludes_is_told_with_its_minus_sign(album):
+    [hit] = album.search("iso:>=1600 -(camera:canon OR is:raw) -(-camera:sony)").hits
+    assert hit.why == ("iso:>=1600", "-camera:canon", "-is:raw", "camera:sony")
+
+
 def test_reasons_of_alternatives_say_which_they_belong_to(album):
     [hit] = [hit for hit in album.search("house OR tree").hits if hit.photo_id == album.photos["tree"]]
     assert any(line.startswith("tree: looks like: ") for line in hit.why)
+
+
+def test_alternatives_repeat_no_reason_and_say_whose_ranks_are_meant(album):
+    answer = asyncio.run(album.engine.search("dog OR cat", SearchOptions(explain=True)))
+    [hit] = [hit for hit in answer.hits if hit.photo_id == album.photos["dog"]]
+    tags = [line for line in hit.why if "tag: " in line]
+    assert len(tags) == 1
+    assert tags[0].startswith("tag: dog ")
+    assert "dog: rank 1 by all words" in hit.reasons
+    assert "named exactly: dog" in hit.reasons
 
 
 QUERIES = st.one_of(st.text(max_size=60), st.lists(st.sampled_from(PIECES), max_size=12).map("".join))
