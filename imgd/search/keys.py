@@ -100,7 +100,7 @@ KEYS: Mapping[str, Key] = {
         Key("path", Kind.PATH, "path:2019/", "In such a folder, or with such a file name.", ("folder",)),
         Key("root", Kind.NAME, "root:pictures", "Below such a root, by its path or the last part of it."),
         Key("type", Kind.CHOICE, "type:raw", "The file's format.", ("format",), values=dict.fromkeys(FORMATS, "")),
-        Key("rating", Kind.NUMBER, "rating:>=3", "Stars, from 0 to 5; -1 is rejected.", ("stars",)),
+        Key("rating", Kind.NUMBER, "rating:>=3", "Stars, from 1 to 5; -1 is rejected.", ("stars",)),
         Key("orientation", Kind.CHOICE, "orientation:portrait", "The upright photo's shape.", values=SHAPES),
         Key("analyzer", Kind.NAME, "analyzer:technical", "Has a finding of that analyzer."),
         Key("iso", Kind.NUMBER, "iso:>=1600", "Sensitivity."),
