@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import importlib.resources
 import re
+from collections.abc import Mapping
+from functools import cache
+from types import MappingProxyType
 
 _NAME = re.compile(r"^-- name: (\w+)\s*$", re.MULTILINE)
 
 
-def load_statements(package: str, file: str) -> dict[str, str]:
-    """The statements of `sql/FILE.sql` in `package`, by name.
+@cache
+def load_statements(package: str, file: str) -> Mapping[str, str]:
+    """The statements of `sql/FILE.sql` in `package`, by name. Each file is read once: every search asks for some.
 
     Raises:
         ValueError: when a name is given twice.
@@ -19,4 +23,4 @@ def load_statements(package: str, file: str) -> dict[str, str]:
     names, bodies = parts[::2], parts[1::2]
     if len(set(names)) != len(names):
         raise ValueError(f"{package}/sql/{file}.sql names a statement twice")
-    return {name: body.strip().rstrip(";") for name, body in zip(names, bodies, strict=True)}
+    return MappingProxyType({name: body.strip().rstrip(";") for name, body in zip(names, bodies, strict=True)})
