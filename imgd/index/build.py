@@ -30,7 +30,7 @@ _NO_SAMPLE: Floats = np.empty((0, 0), np.float32)
 
 
 class BuildRequest(msgspec.Struct, frozen=True):
-    """Build the index of `space` out of `library` in `folder`.
+    """Build the index of `space` out of `library`, which has that `identity`, in `folder`.
 
     What was removed after change `change_seq` may or may not be in it.
     """
@@ -39,6 +39,7 @@ class BuildRequest(msgspec.Struct, frozen=True):
     folder: str
     space: Space
     change_seq: int
+    identity: int
     limits: Limits = Limits()
 
 
@@ -97,7 +98,9 @@ def _make(request: BuildRequest, stored: StoredVectors, plan: _Plan, stopped: Ca
         lists = layers.sieve.nlist if plan.kind is Kind.LISTS else 0
         breadth, recall = choose_breadth(lambda *asked: passing(layers.sieve, *asked), truth, lists)
     positions = Positions(np.concatenate(vector_ids), np.concatenate(photo_ids))
-    return Made(request.space.name, plan.kind, layers, positions, breadth, recall, request.change_seq)
+    return Made(
+        request.space.name, plan.kind, layers, positions, breadth, recall, request.change_seq, request.identity
+    )
 
 
 def _scans_too_much(made: Made, limits: Limits) -> bool:

@@ -38,7 +38,8 @@ class File:
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """What an index holds: all vectors of `space` with ids up to `max_id` that were there at `change_seq`.
+    """What an index holds: all vectors of `space` with ids up to `max_id` that were there at `change_seq`, in the
+    library of that identity.
 
     `recall`: of the `breadth` that was chosen for it, where it has one; else 1. `sieve` is there where it has one.
     """
@@ -54,6 +55,7 @@ class Manifest:
     codes: File
     positions: File
     sieve: File | None
+    library: int = 0
 
     @property
     def files(self) -> list[File]:
@@ -71,6 +73,7 @@ class Made:
     breadth: Breadth
     recall: float
     change_seq: int
+    library: int
 
 
 def save(folder: Path, made: Made) -> Manifest:
@@ -87,6 +90,8 @@ def save(folder: Path, made: Made) -> Manifest:
     ids, sieve = path.with_suffix(".ids"), path.with_suffix(".sieve")
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        # What builds that were killed left may be what fills the disk.
+        discard(folder, made.space, keep=_stem_in_place(folder, made.space))
         _write(made.layers.codes, path)
         made.positions.save(ids)
         if made.layers.sieve is not None:
@@ -94,7 +99,7 @@ def save(folder: Path, made: Made) -> Manifest:
         manifest = Manifest(
             made.space, made.layers.codes.d, made.kind, len(made.positions), max_id, made.change_seq,
             made.breadth, made.recall, _synced(path), _synced(ids),
-            None if made.layers.sieve is None else _synced(sieve),
+            None if made.layers.sieve is None else _synced(sieve), made.library,
         )  # fmt: skip
         beside = folder / f"{stem}.json.new"
         beside.write_bytes(msgspec.json.format(msgspec.json.encode(manifest), indent=1))
@@ -159,6 +164,15 @@ def discard(folder: Path, space: str, keep: str = "") -> None:
         for path in folder.glob(f"{stem}.*-*.{ending}"):
             if path.stem != keep:
                 path.unlink(missing_ok=True)
+
+
+def _stem_in_place(folder: Path, space: str) -> str:
+    """The stem of the files that the saved manifest names; empty where there is no manifest, or no whole one."""
+    try:
+        text = (folder / f"{safe_name(space)}.json").read_bytes()
+        return Path(msgspec.json.decode(text, type=Manifest).codes.name).stem
+    except (FileNotFoundError, msgspec.DecodeError):
+        return ""
 
 
 def safe_name(space: str) -> str:

@@ -63,7 +63,7 @@ class Positions:
     def mask(self, within: Ids | None) -> Mask | None:
         """Which positions count, (n,): those not removed, of photos in `within` (rising). None: all do."""
         if within is None:
-            return self._alive if self.removed else None
+            return self._alive.copy() if self.removed else None  # a search counts once what it then looks for
         wanted = np.zeros(self._highest_photo + 1, np.bool_)
         wanted[within[: np.searchsorted(within, self._highest_photo, side="right")]] = True
         return wanted[self.photo_ids] & self._alive

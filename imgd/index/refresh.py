@@ -98,7 +98,7 @@ class IndexRefresher:
     def freshness(self) -> IndexStatus:
         """How far the indexes are behind the library now."""
         try:
-            covered = self._text.covered_seq()
+            covered = self._text.covered_seq(self._database)
         except ImgdError:
             covered = 0
         with self._database.read() as library:
@@ -144,7 +144,7 @@ class IndexRefresher:
             self._last_busy = time.monotonic()
 
     def _is_text_behind(self) -> bool:
-        covered = self._text.covered_seq()
+        covered = self._text.covered_seq(self._database)
         with self._database.read() as library:
             return covered < newest_change_seq(library) or not self._text.ready
 
@@ -216,7 +216,7 @@ class IndexRefresher:
 
     def _forget(self) -> None:
         """Clear away records of removals that every index has taken in."""
-        self._delete("photos", {"covered": self._text.covered_seq()})
+        self._delete("photos", {"covered": self._text.covered_seq(self._database)})
         for index in self._spaces.all():
             self._delete("vectors", {"space": index.space.id, "covered": index.covered_seq})
 

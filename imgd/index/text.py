@@ -15,7 +15,7 @@ from imgd.index.apart import run_apart
 from imgd.index.documents import ASSEMBLY
 from imgd.index.text_build import build_text
 from imgd.index.text_update import TextUpdate
-from imgd.store.changes import newest_change_seq
+from imgd.store.changes import library_identity, newest_change_seq
 from imgd.store.database import Database
 from imgd.store.migrate import migrations
 from imgd.store.statements import load_statements
@@ -30,13 +30,15 @@ class _Manifest:
 
     covered_seq: int
     assembly: int
+    library: int
 
 
 class TextIndex:
     """The documents of all present photos and their words, in a database of its own.
 
-    It is derived from the library: where it is missing, damaged, of another schema or assembled otherwise,
-    `refresh` builds it anew in a file beside and puts that in its place. One that can be read serves until then.
+    It is derived from the library: where it is missing, damaged, of another schema or library, or assembled
+    otherwise, `refresh` builds it anew in a file beside and puts that in its place. One that can be read serves
+    until then.
     """
 
     def __init__(self, path: Path) -> None:
@@ -49,6 +51,7 @@ class TextIndex:
         self._is_replacing = False
         self._database: Database | None = None
         self._damage = ""
+        self._is_foreign = False  # once it is, it stays so, however far its library comes
         self._longest_write_s = 0.0
         if path.exists():
             try:
@@ -67,12 +70,12 @@ class TextIndex:
         waited for one. No part of the daemon asks; it is here for benchmarks to hold the writes to their aim."""
         return self._longest_write_s
 
-    def covered_seq(self) -> int:
-        """Every change of the library up to this number is in the documents, as they are assembled now."""
+    def covered_seq(self, library: Database) -> int:
+        """Every change of `library` up to this number is in the documents, as they are assembled now."""
         if not self.ready:
             return 0
         manifest = self._manifest()
-        return manifest.covered_seq if manifest.assembly == ASSEMBLY else 0
+        return manifest.covered_seq if self._is_of(library, manifest) else 0
 
     @contextmanager
     def read(self) -> Iterator[sqlite3.Connection]:
@@ -110,7 +113,7 @@ class TextIndex:
             database = self._database
             if database is not None and not self._damage:
                 try:
-                    if self._is_of(library):
+                    if self._is_of(library, self._manifest()):
                         return self._bring_up_to_date(database, library, stopped)
                 except StoreDamagedError as error:
                     self._damage = str(error)
@@ -143,15 +146,17 @@ class TextIndex:
 
     def _manifest(self) -> _Manifest:
         with self.read() as connection:
-            covered, _, _, assembly = connection.execute(self._sql["manifest"]).fetchone()
-        return _Manifest(covered, assembly)
+            covered, _, _, assembly, library = connection.execute(self._sql["manifest"]).fetchone()
+        return _Manifest(covered, assembly, library)
 
-    def _is_of(self, library: Database) -> bool:
-        """Whether the documents are assembled as they are now, and not of another, older library than this one."""
+    def _is_of(self, library: Database, manifest: _Manifest) -> bool:
+        """Whether the documents are assembled as they are now, and of this library: not of another one, nor of
+        what this one was before an older copy took its place."""
         with library.read() as connection:
-            newest = newest_change_seq(connection)
-        manifest = self._manifest()
-        return manifest.assembly == ASSEMBLY and manifest.covered_seq <= newest
+            newest, identity = newest_change_seq(connection), library_identity(connection)
+        if manifest.covered_seq > newest or (manifest.covered_seq and manifest.library != identity):
+            self._is_foreign = True
+        return manifest.assembly == ASSEMBLY and not self._is_foreign
 
     def _bring_up_to_date(self, database: Database, library: Database, stopped: Callable[[], bool]) -> int:
         update = TextUpdate(database, library, stopped)
@@ -170,7 +175,7 @@ class TextIndex:
             self._replace(beside)
         finally:
             _unlink_database(beside)
-        self._damage = ""
+        self._damage, self._is_foreign = "", False
         with self.read() as connection:
             read = int(connection.execute(self._sql["count_documents"]).fetchone()[0])
         # What changed while the build ran.

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from imgd.index.apart import live_apart
 from imgd.index.documents import ASSEMBLY, DocumentSource
-from imgd.store.changes import newest_change_seq
+from imgd.store.changes import library_identity, newest_change_seq
 from imgd.store.database import named_errors
 from imgd.store.migrate import migrate, migrations
 from imgd.store.statements import load_statements
@@ -26,7 +26,7 @@ default), 8, 16, 32 and 64 MiB this is the quickest: less makes more segments, m
 cache."""
 _DEFAULT_HASH_BYTES = 1 << 20
 
-_SYNC_BYTES = 16 << 20
+_SYNC_BYTES = 4 << 20
 """The file is synced each time it has grown by so much: all at once it would hold up whoever else syncs."""
 
 
@@ -51,7 +51,7 @@ def build_text(library: Path, path: Path) -> None:
         made.execute("BEGIN")
         made.execute(sql["hash_size"], {"bytes": _HASH_BYTES})
         with named_errors(library), closing(_reader(library)) as source:
-            target, synced = newest_change_seq(source), 0
+            identity, target, synced = library_identity(source), newest_change_seq(source), 0
             for documents in _documents(source):
                 made.executemany(sql["put"], documents)
                 made.executemany(sql["enter_words"], documents)
@@ -60,7 +60,7 @@ def build_text(library: Path, path: Path) -> None:
                     synced = size
         made.execute(sql["optimize_words"])
         made.execute(sql["hash_size"], {"bytes": _DEFAULT_HASH_BYTES})
-        made.execute(sql["cover_all"], {"covered": target, "assembly": ASSEMBLY})
+        made.execute(sql["cover_all"], {"covered": target, "assembly": ASSEMBLY, "library": identity})
         made.execute("COMMIT")
         os.fsync(file.fileno())
 

@@ -60,7 +60,7 @@ class TextUpdate:
         with self._library.read() as connection:
             target = newest_change_seq(connection)
         with self._database.read() as connection:
-            covered, at_seq, at_photo, _ = connection.execute(self._sql["manifest"]).fetchone()
+            covered, at_seq, at_photo, *_ = connection.execute(self._sql["manifest"]).fetchone()
         if covered >= target:
             return 0
         read = self._put_changed(Position(at_seq, at_photo), target)

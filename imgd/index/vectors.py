@@ -17,7 +17,7 @@ from imgd.index.matches import Floats, Ids, Matches
 from imgd.index.shapes import Limits
 from imgd.index.stored import Space, StoredVectors
 from imgd.index.tail import Tail
-from imgd.store.changes import newest_change_seq
+from imgd.store.changes import library_identity, newest_change_seq
 from imgd.store.database import Database
 
 TAIL_LIMIT = 32_768
@@ -146,10 +146,9 @@ class SpaceIndex:
         with self._building:
             try:
                 with self._database.read() as library:
-                    self._build_seq = newest_change_seq(library)
-                request = BuildRequest(
-                    str(self._database.path), str(self._folder), self.space, self._build_seq, self._options.limits
-                )
+                    self._build_seq, identity = newest_change_seq(library), library_identity(library)
+                places = str(self._database.path), str(self._folder)
+                request = BuildRequest(*places, self.space, self._build_seq, identity, self._options.limits)
                 self._options.build(request, stopped)
                 if not stopped():
                     self._load(checked=True)
@@ -180,7 +179,7 @@ class SpaceIndex:
         try:
             saved = faiss_file.load(self._folder, self.space.name, self.space.dimensions)
             if saved is not None and self._is_of_another_library(saved[0]):
-                raise ValueError("it is newer than the library")
+                raise ValueError("it is of another library, or of a newer state of this one")
         except ValueError as error:
             faiss_file.discard(self._folder, self.space.name)
             self.fault = f"the saved index of {self.space.name} cannot be used and is built anew: {error}"
@@ -210,7 +209,8 @@ class SpaceIndex:
         with self._lock:
             with self._database.read() as library:
                 newest = newest_change_seq(library)
-            if newest != self._seen_seq or self._waiting:
+            # Of vectors that wait for a full tail nothing is new: to count them all would hold up every search.
+            if newest != self._seen_seq or (self._waiting and len(self._tail) < TAIL_LIMIT):
                 gone = self._stored.removed_since(self._seen_seq)
                 self._extend_tail()
                 if len(gone):
@@ -222,7 +222,8 @@ class SpaceIndex:
 
     def _is_of_another_library(self, manifest: Manifest) -> bool:
         with self._database.read() as library:
-            return manifest.change_seq > newest_change_seq(library)
+            is_newer = manifest.change_seq > newest_change_seq(library)
+            return is_newer or manifest.library != library_identity(library)
 
     def _extend_tail(self) -> None:
         while len(self._tail) < TAIL_LIMIT:

@@ -23,7 +23,7 @@ class Freshness:
     def tell(self, notes: Notes) -> None:
         """Note how many changed photos the text index does not have yet, or that it cannot be asked at all."""
         try:
-            covered = self._text_index.covered_seq()
+            covered = self._text_index.covered_seq(self._database)
             if not self._text_index.ready:
                 with self._text_index.read():
                     pass

@@ -16,3 +16,9 @@ def next_change_seq(connection: sqlite3.Connection) -> int:
 def newest_change_seq(connection: sqlite3.Connection) -> int:
     """The number of the newest committed change; an index whose manifest covers it is clean."""
     return int(connection.execute("SELECT value FROM counters WHERE name = 'change_seq'").fetchone()[0])
+
+
+def library_identity(connection: sqlite3.Connection) -> int:
+    """What no other library has, but a copy of this one: an index of another must not serve."""
+    row = connection.execute("SELECT value FROM counters WHERE name = 'identity'").fetchone()
+    return int(row[0]) if row is not None else 0

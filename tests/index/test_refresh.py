@@ -84,6 +84,23 @@ def test_a_busy_pipeline_is_waited_for_only_until_the_oldest_change_is_too_old(
     assert done.wait(20)
 
 
+def test_an_older_library_in_the_place_of_a_newer_one_is_noticed_at_the_start(
+    library, make_library, text, refresher, monkeypatch, tmp_path
+):
+    newer = make_library(tmp_path / "newer.db")
+    for n in range(9):
+        newer.add(f"{n}.jpg", tags={"cat": 1.0})
+    text.refresh(newer.database)
+    newer.database.close()
+    library.add("a.jpg", tags={"dog": 1.0})
+    each = refresher()
+    assert not each.freshness().clean
+    done = wait_until_clean(each, text, monkeypatch)
+    each.start()
+    assert done.wait(20)
+    assert (len(Words(text).matching("dog")), len(Words(text).matching("cat"))) == (1, 0)
+
+
 def test_refresh_now_leaves_nothing_dirty_and_says_so(library, refresher):
     each = refresher(lambda: False)
     library.add_many([f"{n}.jpg" for n in range(10)], vectors={"s": np.ones(8, np.float32)})

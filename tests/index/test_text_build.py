@@ -56,7 +56,7 @@ def test_an_index_of_an_older_assembly_serves_until_the_new_one_is_in_place(libr
     photos = library.add_many([f"{n}.jpg" for n in range(MANY)], tags={"bulk": 1.0})
     index.refresh(library.database)
     outdate(index.path)
-    assert index.covered_seq() == 0, "nothing is covered as documents are assembled now"
+    assert index.covered_seq(library.database) == 0, "nothing is covered as documents are assembled now"
     found = []
 
     def look() -> bool:
@@ -66,7 +66,7 @@ def test_an_index_of_an_older_assembly_serves_until_the_new_one_is_in_place(libr
     assert index.refresh(library.database, look) == MANY
     assert found
     assert all(found)
-    assert index.covered_seq() == library.ask("SELECT value FROM counters")[0][0]
+    assert index.covered_seq(library.database) == library.ask("SELECT value FROM counters")[0][0]
     index.check()
 
 
@@ -129,7 +129,7 @@ def test_a_build_that_is_killed_is_told_of_and_made_again(library, index):
     assert not beside.exists()
     assert find(index, "bulk") == set(photos), "the old one still serves"
     index.refresh(library.database)
-    assert index.covered_seq() > 0
+    assert index.covered_seq(library.database) > 0
     assert find(index, "bulk") == set(photos)
     index.check()
 
@@ -197,7 +197,7 @@ def test_an_index_that_no_longer_fits_on_the_disk_is_told_of_and_the_old_one_ser
         assert find(index, "bulk") == set(photos)
         ballast.unlink()
         assert index.refresh(library.database) == MANY
-        assert index.covered_seq() > 0
+        assert index.covered_seq(library.database) > 0
         index.check()
     finally:
         index.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Callable
 from pathlib import Path
 
@@ -179,16 +180,18 @@ def test_a_build_that_is_stopped_or_cannot_be_saved_leaves_the_old_index_serving
 
 @pytest.mark.parametrize(("harm", "told"), [("full disk", DiskFullError), ("not a file", StoreError)])
 def test_only_a_full_disk_is_called_full(library, folder, opened, monkeypatch, harm, told):
-    monkeypatch.setattr(faiss_file.secrets, "token_hex", lambda _size: "ab")
     photos = fill(library, 20)
     index = opened(build=build)
-    change_seq = library.ask("SELECT value FROM counters")[0][0]
-    path = folder / f"{faiss_file.safe_name(SPACE)}.{change_seq}-{library.vector_ids(photos[-1])[0]}-ab.faiss"
-    folder.mkdir()
-    if harm == "full disk":
-        path.symlink_to("/dev/full")
-    else:
-        path.mkdir()
+    write = faiss_file._write
+
+    def write_harmed(index: object, path: Path) -> None:
+        if harm == "full disk":
+            path.symlink_to("/dev/full")
+        else:
+            path.mkdir()
+        write(index, path)
+
+    monkeypatch.setattr(faiss_file, "_write", write_harmed)
     with pytest.raises(told, match=SPACE) as caught:
         index.rebuild()
     assert type(caught.value) is told
@@ -259,3 +262,45 @@ def test_a_search_within_some_photos_finds_the_best_of_those(library, opened):
     assert found.similarities[0] >= found.similarities[1]
     [every] = index.find(direction(3)[np.newaxis], 2)
     assert every.photo_ids[0] == photos[3]
+
+
+def test_an_index_of_another_library_is_not_searched(library, make_library, folder, opened, tmp_path):
+    fill(library, 20)
+    opened(build=build).rebuild()
+    other = make_library(tmp_path / "other.db")
+    photos = fill(other, 40, start=1000)
+    index = SpaceIndexes(other.database, folder, IndexOptions(build=build)).get(SPACE)
+    assert "another library" in index.fault
+    found = index.find(np.stack([direction(1000 + n) for n in range(40)]), 1)
+    assert [each.photo_ids.tolist() for each in found] == [[photo] for photo in photos]
+    other.database.close()
+
+
+def test_what_killed_builds_left_makes_room_for_the_next_one(library, folder, opened, monkeypatch):
+    fill(library, 20)
+    index = opened(build=build)
+    index.rebuild()
+    in_place = set(folder.iterdir())
+    left = folder / f"{faiss_file.safe_name(SPACE)}.9-9-0a0b0c0d.faiss"
+    left.write_bytes(b"half an index")
+
+    def write(_index: object, path: Path) -> None:
+        assert set(path.parent.iterdir()) == in_place, "what is in place stays, and nothing else"
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(faiss_file, "_write", write)
+    with pytest.raises(DiskFullError):
+        index.rebuild()
+    assert first(index, 3) == library.vector_ids(4)[0]
+
+
+def test_vectors_that_leave_while_a_search_counts_them_do_not_disturb_it(library, opened):
+    photos = fill(library, 20)
+    index = opened(build=build)
+    index.rebuild()
+    library.remove(photos[0])
+    index.catch_up()
+    positions = index._built.positions
+    mask = positions.mask(None)
+    positions.remove(positions.vector_ids)
+    assert np.count_nonzero(mask) == 19

@@ -1,7 +1,7 @@
 -- What is done in text.db.
 
 -- name: manifest
-SELECT covered_seq, at_seq, at_photo, assembly FROM manifest;
+SELECT covered_seq, at_seq, at_photo, assembly, library FROM manifest;
 
 -- name: move_on
 UPDATE manifest SET at_seq = :at_seq, at_photo = :at_photo;
@@ -10,7 +10,8 @@ UPDATE manifest SET at_seq = :at_seq, at_photo = :at_photo;
 UPDATE manifest SET covered_seq = max(covered_seq, :covered);
 
 -- name: cover_all
-UPDATE manifest SET covered_seq = :covered, at_seq = :covered, at_photo = 0x7fffffffffffffff, assembly = :assembly;
+UPDATE manifest
+SET covered_seq = :covered, at_seq = :covered, at_photo = 0x7fffffffffffffff, assembly = :assembly, library = :library;
 
 -- name: put
 INSERT OR REPLACE INTO documents VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?);

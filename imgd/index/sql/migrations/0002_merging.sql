@@ -14,3 +14,5 @@ INSERT INTO words (words, rank) VALUES ('usermerge', 16);
 
 -- How the documents are assembled: an index of documents of another assembly is built anew.
 ALTER TABLE manifest ADD COLUMN assembly INTEGER NOT NULL DEFAULT 1;
+-- The identity of the library that the documents are of.
+ALTER TABLE manifest ADD COLUMN library INTEGER NOT NULL DEFAULT 0;

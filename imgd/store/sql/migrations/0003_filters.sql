@@ -19,9 +19,12 @@ CREATE INDEX photos_by_shape ON photos
 CREATE INDEX photos_by_width ON photos (width) WHERE width IS NOT NULL;
 CREATE INDEX photos_by_height ON photos (height) WHERE height IS NOT NULL;
 -- The primary key, and with it the photo, is part of each of these.
-CREATE INDEX findings_by_analyzer ON findings (analyzer_id);
+CREATE INDEX findings_by_analyzer ON findings (analyzer_id, generation);
 CREATE INDEX texts_by_kind ON texts (kind);
 CREATE INDEX texts_of_people ON texts (text) WHERE kind = 'person';
+
+-- Tells this library from any other one that an index may have been made of.
+INSERT INTO counters VALUES ('identity', random());
 
 -- Who fills a space. One whose analyzer has come to a later generation, and fills another space now, is superseded.
 CREATE TABLE space_sources (
