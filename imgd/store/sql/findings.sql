@@ -40,10 +40,12 @@ WHERE photo_id = :photo AND analyzer_id = :analyzer AND space_id NOT IN
 
 -- name: forget_uncovered_vectors
 -- Photos in which the new generation saw nothing before it first filled the space.
-DELETE FROM vectors
-WHERE analyzer_id = :analyzer AND generation < :generation
-  AND space_id = (SELECT id FROM spaces WHERE name = :space)
-  AND photo_id IN (SELECT photo_id FROM findings WHERE analyzer_id = :analyzer AND generation = :generation);
+-- These photos are few, so they lead: a look at every vector of the space would hold up whoever else writes.
+DELETE FROM vectors WHERE id IN (
+    SELECT vectors.id FROM findings
+    CROSS JOIN vectors ON vectors.photo_id = findings.photo_id AND vectors.analyzer_id = findings.analyzer_id
+    WHERE findings.analyzer_id = :analyzer AND findings.generation = :generation
+      AND vectors.generation < :generation AND +space_id = (SELECT id FROM spaces WHERE name = :space));
 
 -- name: put_finding
 INSERT OR REPLACE INTO findings (photo_id, analyzer_id, generation, revision, analyzed_at, facts, route)
