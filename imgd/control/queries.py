@@ -25,6 +25,7 @@ from imgd.control.protocol import (
 from imgd.control.services import PhotoName
 from imgd.errors import PhotoUnknownError, RequestError
 from imgd.store.database import Database
+from imgd.store.photos import find_photo_at
 from imgd.store.statements import load_statements
 
 _SQL = load_statements("imgd.control", "queries")
@@ -85,16 +86,10 @@ def _find(connection: sqlite3.Connection, photo: PhotoName) -> int:
         if row is None:
             raise PhotoUnknownError(f"no photo has the id {photo.photo_id}")
         return int(row[0])
-    directory, name = os.path.split(os.path.normpath(photo.path))
-    for (root,) in connection.execute(_SQL["root_paths"]).fetchall():
-        if directory == root or directory.startswith(root.rstrip(b"/") + b"/"):
-            folder = directory[len(root) :].lstrip(b"/")
-            row = connection.execute(
-                _SQL["photo_by_path"], {"root": root, "folder": folder, "name": name}
-            ).fetchone()
-            if row is not None:
-                return int(row[0])
-    raise PhotoUnknownError(path_text(photo.path))
+    photo_id = find_photo_at(connection, os.path.normpath(photo.path))
+    if photo_id is None:
+        raise PhotoUnknownError(path_text(photo.path))
+    return photo_id
 
 
 def _read_photo(connection: sqlite3.Connection, photo_id: int) -> PhotoAnswer:

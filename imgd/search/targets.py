@@ -7,7 +7,7 @@ import os
 import re
 import sqlite3
 import stat
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Self
 
@@ -15,6 +15,7 @@ from imgd.errors import ImgdError, QueryError
 from imgd.index.spelling import fold
 from imgd.index.words import Words
 from imgd.store.database import Database
+from imgd.store.photos import find_photo_at
 from imgd.store.statements import load_statements
 
 _SQL = load_statements("imgd.search", "targets")
@@ -81,12 +82,9 @@ class Targets:
     def _by_path(self, path: bytes) -> Place | None:
         """The photo there, by the very path or by where its symbolic links lead."""
         with self._database.read() as library:
-            roots = [row[0] for row in library.execute(_SQL["root_paths"])]
             for each in dict.fromkeys((path, os.path.realpath(path))):
-                for root, folder, name in _splits(each, roots):
-                    place = {"root": root, "folder": folder, "name": name}
-                    if row := library.execute(_SQL["photo_by_path"], place).fetchone():
-                        return Place(each, row[0])
+                if (photo_id := find_photo_at(library, each)) is not None:
+                    return Place(each, photo_id)
         return None
 
     def _by_name(self, named: bytes, target: str) -> Place | None:
@@ -131,13 +129,6 @@ class _Namesake:
 def _photos(library: sqlite3.Connection, photo_ids: Sequence[int]) -> list[_Namesake]:
     rows = library.execute(_SQL["photos_by_id"], {"photo_ids": json.dumps(photo_ids)})
     return [_Namesake.of(*row) for row in rows]
-
-
-def _splits(path: bytes, roots: Sequence[bytes]) -> Iterator[tuple[bytes, bytes, bytes]]:
-    directory, name = os.path.split(path)
-    for root in roots:
-        if directory == root or directory.startswith(root.rstrip(b"/") + b"/"):
-            yield root, directory[len(root) :].lstrip(b"/"), name
 
 
 def _problem_of(path: bytes) -> str:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from imgd.domain import PhotoState, Priority, SeenFile
 from imgd.store.changes import next_change_seq
 from imgd.store.folders import add_folders, find_folders
+from imgd.store.roots import read_roots
 from imgd.store.staging import BATCH_ROWS, Row, batches
 from imgd.store.statements import load_statements
 
@@ -232,6 +233,17 @@ def find_photo(connection: sqlite3.Connection, root_id: int, folder: bytes, name
     """The id of the photo at a path, missing ones included."""
     row = connection.execute(_SQL["find"], (root_id, folder, name)).fetchone()
     return None if row is None else int(row[0])
+
+
+def find_photo_at(connection: sqlite3.Connection, path: bytes) -> int | None:
+    """The id of the photo at an absolute path, in whatever root; missing ones included."""
+    directory, name = os.path.split(path)
+    for root in read_roots(connection):
+        if directory == root.path or directory.startswith(root.path.rstrip(b"/") + b"/"):
+            photo_id = find_photo(connection, root.id, directory[len(root.path) :].lstrip(b"/"), name)
+            if photo_id is not None:
+                return photo_id
+    return None
 
 
 def mark_missing(connection: sqlite3.Connection, photo_ids: Sequence[int], now: float) -> int:

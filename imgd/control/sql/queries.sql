@@ -3,16 +3,6 @@
 -- name: photo_by_id
 SELECT photos.id FROM photos WHERE photos.id = :photo_id;
 
--- name: photo_by_path
-SELECT photos.id
-FROM roots
-JOIN folders ON folders.root_id = roots.id
-JOIN photos ON photos.folder_id = folders.id
-WHERE roots.path = :root AND folders.path = :folder AND photos.name = :name;
-
--- name: root_paths
-SELECT path FROM roots;
-
 -- name: photo
 SELECT photos.id, roots.path, folders.path, photos.name, photos.state, photos.size, photos.mtime_ns,
        photos.added_at, photos.revision, photos.missing_since, photos.format, photos.width, photos.height,

@@ -1,13 +1,5 @@
 -- How a photo that a person names is found in library.db.
 
--- name: root_paths
-SELECT path FROM roots;
-
--- name: photo_by_path
-SELECT photos.id
-FROM roots JOIN folders ON folders.root_id = roots.id JOIN photos ON photos.folder_id = folders.id
-WHERE roots.path = :root AND folders.path = :folder AND photos.name = :name;
-
 -- One look into the index of each folder.
 -- name: photos_named
 SELECT photos.id, roots.path, folders.path, photos.name, photos.state = 'present'
