@@ -13,8 +13,8 @@ import numpy as np
 import numpy.typing as npt
 
 from imgd.errors import ImgdError
+from imgd.search.kept_texts import KeptTexts
 from imgd.search.query_texts import QueryTexts
-from imgd.search.stored_vectors import StoredVectors
 from imgd.store.changes import newest_change_seq
 from imgd.store.database import Database
 from imgd.store.statements import load_statements
@@ -92,7 +92,7 @@ class Labels:
 
     async def _complete(self, space: str, counted: _Counted) -> None:
         """Publish what has its vector, then encode the rest, and publish it bit by bit."""
-        store = StoredVectors(self._folder, "labels", space)
+        store = KeptTexts(self._folder, "labels", space)
         known = self._known.get(space)
         have: dict[str, npt.NDArray[np.float16]] = {}
         if known is not None:

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from imgd.errors import ImgdError
-from imgd.search.stored_vectors import StoredVectors
+from imgd.search.kept_texts import KeptTexts
 
 Vectors = npt.NDArray[np.float32]
 
@@ -124,7 +124,7 @@ class QueryTexts:
         return await self.background(space)
 
     async def _load_background(self, space: str, texts: list[str]) -> Vectors:
-        store = StoredVectors(self._folder, "background", space)
+        store = KeptTexts(self._folder, "background", space)
         saved = await asyncio.to_thread(store.load)
         if saved is not None and saved[0] == texts and await self.agree(space, *saved):
             return saved[1]
@@ -136,7 +136,7 @@ class QueryTexts:
             self._completing[space] = asyncio.create_task(completing, name=f"background of {space}")
         return first
 
-    async def _complete_background(self, space: str, texts: list[str], store: StoredVectors) -> None:
+    async def _complete_background(self, space: str, texts: list[str], store: KeptTexts) -> None:
         with contextlib.suppress(ImgdError):  # then the first few serve, until the next start
             vectors = await self.encode_later(space, texts)
             self._backgrounds[space] = vectors

@@ -18,7 +18,7 @@ import xxhash
 Vectors = npt.NDArray[np.float32]
 
 
-class StoredVectors:
+class KeptTexts:
     """One file with texts and their vectors in one space, as float16: a cache, so what is torn is made again."""
 
     def __init__(self, folder: Path, kind: str, space: str) -> None:
