@@ -51,8 +51,8 @@ class IndexRefresher:
     """A thread that keeps the indexes up to date with the library.
 
     The text index is refreshed once nothing has been claimed for `settings.idle_s`, at the latest when its oldest
-    change is older than `settings.max_staleness_s`. A vector is found as soon as it is committed; its index is
-    built anew when enough has changed.
+    change is older than `settings.max_staleness_s`, and built at once where there is none. A vector is found as
+    soon as it is committed; its index is built anew when enough has changed.
     """
 
     def __init__(
@@ -168,6 +168,8 @@ class IndexRefresher:
     def _is_time(self) -> bool:
         if time.monotonic() < self._retry_at:
             return False
+        if not self._text.ready:  # there is nothing to search for words meanwhile
+            return True
         waited_s = time.time() - self._dirty_since if self._dirty_since is not None else 0.0
         return self._has_been_idle() or waited_s >= self._settings.max_staleness_s
 

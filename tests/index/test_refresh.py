@@ -73,6 +73,7 @@ def test_a_busy_pipeline_is_waited_for_only_until_the_oldest_change_is_too_old(
     library, text, refresher, monkeypatch
 ):
     patient = refresher(lambda: False)
+    patient.refresh_now()
     patient.start()
     library.add("a.jpg", tags={"dog": 1.0})
     patient.wake()
@@ -82,6 +83,17 @@ def test_a_busy_pipeline_is_waited_for_only_until_the_oldest_change_is_too_old(
     done = wait_until_clean(hasty, text, monkeypatch)
     hasty.start()
     assert done.wait(20)
+
+
+def test_where_there_is_no_text_index_it_is_built_at_once_however_busy_the_pipeline_is(
+    library, text, refresher, monkeypatch
+):
+    library.add("a.jpg", tags={"dog": 1.0})
+    busy = refresher(lambda: False)
+    done = wait_until_clean(busy, text, monkeypatch)
+    busy.start()
+    assert done.wait(20)
+    assert len(Words(text).matching("dog")) == 1
 
 
 def test_an_older_library_in_the_place_of_a_newer_one_is_noticed_at_the_start(
