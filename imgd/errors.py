@@ -78,6 +78,12 @@ class StoreBusyError(StoreError):
     hint = "End that program (a backup, a database browser), and try again."
 
 
+class IndexBuildingError(StoreError):
+    """Words cannot be searched yet."""
+
+    hint = "Try again in a moment."
+
+
 class StoreDamagedError(StoreError):
     """The library database is damaged."""
 

@@ -14,6 +14,7 @@ from imgd.errors import (
     ConfigError,
     DaemonUnreachableError,
     ImgdError,
+    IndexBuildingError,
     PhotoUnknownError,
     QueryError,
     RootError,
@@ -42,6 +43,7 @@ _CODES: tuple[tuple[type[ImgdError], int], ...] = (
     (SocketPathError, USAGE),
     (StateLockedError, USAGE),
     (StoreBusyError, FAILED),  # this passes
+    (IndexBuildingError, FAILED),  # and so does this
     (StoreError, USAGE),
 )
 

@@ -22,6 +22,7 @@ from imgd.control.services import Services
 from imgd.errors import (
     DiskFullError,
     ImgdError,
+    IndexBuildingError,
     ModelError,
     PhotoUnknownError,
     PreviewMissingError,
@@ -37,6 +38,7 @@ _STATUS_CODES: tuple[tuple[type[ImgdError], int], ...] = (
     (QueryError, 400),
     (RequestError, 400),
     (ModelError, 503),
+    (IndexBuildingError, 503),
     (DiskFullError, 507),
 )
 

@@ -241,6 +241,7 @@ def _as_error(problem: protocol.Problem) -> ImgdError:
         errors.PhotoUnknownError,
         errors.PreviewMissingError,
         errors.StoreError,
+        errors.IndexBuildingError,
         errors.DiskFullError,
         errors.ModelError,
     ):

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from imgd.errors import ImgdError, StoreDamagedError, StoreError
+from imgd.errors import ImgdError, IndexBuildingError, StoreDamagedError, StoreError
 from imgd.index.apart import run_apart
 from imgd.index.documents import ASSEMBLY
 from imgd.index.text_build import build_text
@@ -82,13 +82,14 @@ class TextIndex:
         """A connection that cannot write. Not to be nested: while a new index is put in place, this waits.
 
         Raises:
-            StoreError: when the index is not ready, or is found damaged: then the next refresh rebuilds it.
+            IndexBuildingError: when the index is not ready.
+            StoreError: when it is found damaged: then the next refresh rebuilds it.
         """
         with self._gate:
             self._gate.wait_for(lambda: not self._is_replacing)
             database = self._database
             if database is None:
-                raise StoreError("the text index is being built", hint="Try again in a moment.")
+                raise IndexBuildingError("the text index is being built")
             self._readers += 1
         try:
             with database.read() as connection:

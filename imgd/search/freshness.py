@@ -28,7 +28,7 @@ class Freshness:
                 with self._text_index.read():
                     pass
         except ImgdError as error:
-            notes.add(f"words cannot be searched now: {error}")
+            notes.add(f"words cannot be searched now: {error.detail or error}")
             return
         with self._database.read() as library:
             if covered >= newest_change_seq(library):
@@ -37,4 +37,5 @@ class Freshness:
             dirty = library.execute(self._sql["dirty"], place).fetchone()[0]
         if dirty:
             more = "more than " if dirty == _DIRTY_COUNTED else ""
-            notes.add(f"the words of {more}{dirty} changed photos are not in the index yet")
+            photos = "photo" if dirty == 1 else "photos"
+            notes.add(f"the words of {more}{dirty:,} changed {photos} are not in the index yet")

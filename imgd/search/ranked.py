@@ -154,7 +154,7 @@ class RankedSearch:
             found = self._wording.find(terms, restriction, candidates)
             return found, self._exact.find(terms.sentence, restriction, candidates)
         except ImgdError as error:
-            notes.add(f"words cannot be searched now: {error}")
+            notes.add(f"words cannot be searched now: {error.detail or error}")
             return Worded(), {}
 
     async def _find_looks(
@@ -238,7 +238,7 @@ class RankedSearch:
         try:
             return self._doubts.of(terms.any_of or terms.all_of, photo_ids)
         except ImgdError as error:
-            notes.add(f"words cannot be searched now: {error}")
+            notes.add(f"words cannot be searched now: {error.detail or error}")
             return frozenset()
 
 

@@ -44,7 +44,7 @@ from imgd.control.queries import LibraryQueries
 from imgd.control.server import ControlServer
 from imgd.control.services import PhotoName
 from imgd.duplicates.listing import Kind
-from imgd.errors import PhotoUnknownError, PreviewMissingError, QueryError, RequestError
+from imgd.errors import IndexBuildingError, PhotoUnknownError, PreviewMissingError, QueryError, RequestError
 from imgd.search.options import SearchOptions
 from imgd.store.database import Database
 from imgd.store.migrate import migrations
@@ -106,6 +106,8 @@ class LibraryServices:
             raise QueryError(
                 "a quote is not closed", column=query.rindex('"'), hint='Write "words" in pairs of quotes.'
             )
+        if query == "soon":
+            raise IndexBuildingError("the text index is being built")
         if query == "crash":
             raise ValueError("an error nobody thought of")
         self.asked.append((query, options))

@@ -12,7 +12,14 @@ import pytest
 
 from imgd.control.client import ControlClient
 from imgd.control.protocol import RetryRequest
-from imgd.errors import DaemonUnreachableError, PhotoUnknownError, PreviewMissingError, QueryError, RequestError
+from imgd.errors import (
+    DaemonUnreachableError,
+    IndexBuildingError,
+    PhotoUnknownError,
+    PreviewMissingError,
+    QueryError,
+    RequestError,
+)
 from imgd.search.options import SearchOptions
 
 
@@ -91,6 +98,13 @@ def test_a_query_error_keeps_its_class_detail_and_hint(client):
     with pytest.raises(QueryError, match="a quote is not closed") as caught:
         client.search('"cat', 10)
     assert caught.value.advice == 'Write "words" in pairs of quotes.'
+
+
+def test_what_may_be_asked_again_in_a_moment_is_told_as_that(client, running):
+    with pytest.raises(IndexBuildingError, match="the text index is being built") as caught:
+        client.search("soon", 10)
+    assert caught.value.advice == "Try again in a moment."
+    assert ask(running.server.path, "GET", "/v1/search?q=soon")[0] == 503
 
 
 def test_show_tells_everything_with_its_origin(client):

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from imgd.errors import QueryError
+from imgd.errors import IndexBuildingError, QueryError
 from imgd.search.engine import SearchAnswer
 
 
@@ -85,7 +85,7 @@ def test_a_new_photo_is_found_by_its_looks_before_its_words_are_indexed(animals)
     assert animals.find("horse") == [new]
     answer = animals.search("unicorn")
     assert answer.hits == ()
-    assert answer.notes == ("the words of 1 changed photos are not in the index yet",)
+    assert answer.notes == ("the words of 1 changed photo are not in the index yet",)
     animals.refresh()
     assert animals.find("unicorn") == [new]
 
@@ -119,7 +119,14 @@ def test_without_words_indexed_looks_still_find(bench):
         bench.add(f"{thing}.jpg", thing)
     answer = bench.search("cat")
     assert [hit.photo_id for hit in answer.hits] == [photo]
-    assert "words cannot be searched now" in answer.notes[0]
+    assert answer.notes[0] == "words cannot be searched now: the text index is being built"
+
+
+@pytest.mark.parametrize("query", ['"on the beach"', "-night", "caption:cat"])
+def test_what_only_words_can_answer_is_put_off_until_they_are_indexed(bench, query):
+    bench.add("a.jpg", "cat")
+    with pytest.raises(IndexBuildingError, match="Words cannot be searched yet: the text index is being built"):
+        bench.search(query)
 
 
 @pytest.mark.parametrize("query", ["is:raw", "tag:cat", "like:#1", "path:a.jpg -iso:100"])
