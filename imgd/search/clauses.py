@@ -10,13 +10,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
-import numpy as np
-import numpy.typing as npt
-
+from imgd.index.matches import Ids
 from imgd.search.numbers import Bounds
 from imgd.store.statements import load_statements
-
-PhotoIds: TypeAlias = npt.NDArray[np.int64]
 
 MOST_ASKED = 4_000
 """Photos that are asked about one by one; beyond that a list of all is made."""
@@ -48,7 +44,7 @@ class Clause:
     lists: str
     asks: str
     values: Mapping[str, Any] = field(default_factory=dict, compare=False)
-    photo_ids: PhotoIds | None = field(default=None, compare=False)
+    photo_ids: Ids | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +119,7 @@ class Clauses:
             values["low"] = -sys.float_info.max
         return self.make(statement, words={**words, "bounds": " AND ".join(texts)}, **values)
 
-    def listed(self, photo_ids: PhotoIds) -> Clause:
+    def listed(self, photo_ids: Ids) -> Clause:
         """Photos that are known already."""
         if len(photo_ids) > MOST_ASKED:
             return Clause(f"known {next(self._numbers)}", "", photo_ids=photo_ids)

@@ -16,8 +16,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from imgd.index.matches import among
-from imgd.search.clauses import MOST_ASKED, All, AnyOf, Clause, Part, PhotoIds, Without
+from imgd.index.matches import Ids, among, ids_of
+from imgd.search.clauses import MOST_ASKED, All, AnyOf, Clause, Part, Without
 from imgd.store.database import Database
 from imgd.store.statements import load_statements
 
@@ -47,14 +47,14 @@ class Condition:
         self._sql = load_statements("imgd.search", "filters")
         self._can_ask = all(clause.photo_ids is None for clause in _clauses(part))
         self._listed: _Listed | None = None
-        self._ids: PhotoIds | None = None
+        self._ids: Ids | None = None
 
     @property
     def is_inverse(self) -> bool:
         """Whether it is told by what is not in it, and so has most photos of any large library."""
         return _is_inverse(self._part)
 
-    def ids(self, limit: int) -> PhotoIds | None:
+    def ids(self, limit: int) -> Ids | None:
         """The photos in rising order; None when there are more than `limit`, which takes no list of them."""
         can_ask = self._ids is None and self._can_ask
         if can_ask and _is_list(self._part):
@@ -69,7 +69,7 @@ class Condition:
         ids = self.all_ids()
         return ids if len(ids) <= limit else None
 
-    def all_ids(self) -> PhotoIds:
+    def all_ids(self) -> Ids:
         """The photos in rising order, however many."""
         if self._ids is None:
             listed = self._all()
@@ -79,7 +79,7 @@ class Condition:
             self._ids = np.flatnonzero(mask)
         return self._ids
 
-    def keep(self, photo_ids: PhotoIds) -> npt.NDArray[np.bool_]:
+    def keep(self, photo_ids: Ids) -> npt.NDArray[np.bool_]:
         """Which of `photo_ids` are in the set."""
         if self._ids is not None:
             return among(photo_ids, self._ids)
@@ -107,20 +107,20 @@ class Condition:
         size, place = min(zip(sizes, range(len(sizes)), strict=True))
         return listable[place] if size <= MOST_ASKED else None
 
-    def _finished(self, found: PhotoIds, limit: int) -> PhotoIds | None:
+    def _finished(self, found: Ids, limit: int) -> Ids | None:
         """`found`, which is the whole set unless it is more than `limit`."""
         if len(found) > limit:
             return None
         self._ids = np.sort(found)
         return self._ids
 
-    def _kept(self, photo_ids: PhotoIds, part: Part) -> PhotoIds:
+    def _kept(self, photo_ids: Ids, part: Part) -> Ids:
         return self._ask("kept", "", _asks(part), photo_ids=json.dumps(photo_ids.tolist()))
 
-    def _ask(self, name: str, statement: str, tests: str = "", **values: Any) -> PhotoIds:
+    def _ask(self, name: str, statement: str, tests: str = "", **values: Any) -> Ids:
         sql = self._sql[name].format(statement=statement, tests=tests)
         with self._database.read() as library:
-            return numbers(library.execute(sql, _values(self._part) | values).fetchone()[0])
+            return ids_of(library.execute(sql, _values(self._part) | values).fetchone()[0])
 
     # ------------------------------------------------------------------ by listing
 
@@ -140,8 +140,8 @@ class Condition:
             inverse = _is_inverse(self._part)
             count = library.execute(self._sql["count"]).fetchone()[0] if inverse else 0
         size = (largest or 0) + 1
-        gone = _mask(numbers(missing), size)
-        masks = {clause: _mask(numbers(text), size) for clause, text in zip(clauses, texts, strict=False)}
+        gone = _mask(ids_of(missing), size)
+        masks = {clause: _mask(ids_of(text), size) for clause, text in zip(clauses, texts, strict=False)}
         masks |= {clause: _mask(photo_ids, size) for clause, photo_ids in known.items()}
         mask = _combined(self._part, masks, size) & ~gone
         inside, outside, lost = (int(np.count_nonzero(each)) for each in (mask, ~mask & ~gone, gone))
@@ -149,7 +149,7 @@ class Condition:
 
     def _mask_of_every(self, size: int) -> Mask:
         with self._database.read() as library:
-            return _mask(numbers(library.execute(self._sql["every"]).fetchone()[0]), size)
+            return _mask(ids_of(library.execute(self._sql["every"]).fetchone()[0]), size)
 
 
 def _is_inverse(part: Part) -> bool:
@@ -217,12 +217,7 @@ def _combined(part: Part, masks: Mapping[Clause, Mask], size: int) -> Mask:
             )
 
 
-def numbers(text: str | int | None) -> PhotoIds:
-    """What group_concat made of photo ids: a text is read ten times as fast as rows are fetched."""
-    return np.fromstring(str(text), np.int64, sep=",") if text is not None else np.empty(0, np.int64)
-
-
-def _mask(photo_ids: PhotoIds, size: int) -> Mask:
+def _mask(photo_ids: Ids, size: int) -> Mask:
     mask = np.zeros(size, np.bool_)
     mask[photo_ids[photo_ids < size]] = True
     return mask

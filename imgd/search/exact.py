@@ -8,8 +8,9 @@ from collections.abc import Iterable
 import numpy as np
 
 from imgd.index.documents import LEAST_TAG_SCORE
+from imgd.index.matches import Ids
 from imgd.index.words import Words
-from imgd.search.restriction import PhotoIds, Restriction
+from imgd.search.restriction import Restriction
 from imgd.search.vocabulary import Vocabulary
 from imgd.store.database import Database
 from imgd.store.statements import load_statements
@@ -65,5 +66,5 @@ def _kept(found: dict[int, float], restriction: Restriction | None) -> dict[int,
     return {photo_id: found[photo_id] for photo_id in photo_ids[restriction.keep(photo_ids)].tolist()}
 
 
-def _json(photo_ids: PhotoIds) -> str:
+def _json(photo_ids: Ids) -> str:
     return json.dumps(photo_ids.tolist())

@@ -10,10 +10,10 @@ import sqlite3
 
 import numpy as np
 
-from imgd.search.conditions import numbers
+from imgd.index.matches import Ids, ids_of
 from imgd.search.cursor import Cursor
 from imgd.search.order import Order, Page, Placed, path_key
-from imgd.search.restriction import PhotoIds, Restriction
+from imgd.search.restriction import Restriction
 from imgd.store.changes import newest_change_seq
 from imgd.store.database import Database
 from imgd.store.statements import load_statements
@@ -30,7 +30,7 @@ class Listing:
         """`walked`: photos that are looked at one after the other before lists are made."""
         self._database = database
         self._walked = walked
-        self._orders: dict[str, tuple[int, PhotoIds]] = {}
+        self._orders: dict[str, tuple[int, Ids]] = {}
         self._order = Order(database)
         self._sql = load_statements("imgd.search", "search")
 
@@ -63,7 +63,7 @@ class Listing:
         page = self._order.page(dict.fromkeys(found.tolist(), 1.0), sort, None, limit)
         return Page(page.photos, len(found) > limit)
 
-    def _ids_by_date(self, after: Cursor | None, allowed: PhotoIds) -> PhotoIds:
+    def _ids_by_date(self, after: Cursor | None, allowed: Ids) -> Ids:
         every = self._ordered("date")
         undated = np.setdiff1d(allowed, every, assume_unique=True)[::-1]
         if after is None:
@@ -74,10 +74,10 @@ class Listing:
         if dated is None:
             values = {"moment": after.key, "photo_id": after.photo_id}
             with self._database.read() as library:
-                dated = numbers(library.execute(self._sql["dated_ids"], values).fetchone()[0])
+                dated = ids_of(library.execute(self._sql["dated_ids"], values).fetchone()[0])
         return np.concatenate([dated, undated])
 
-    def _ids_by_path(self, after: Cursor | None) -> PhotoIds:
+    def _ids_by_path(self, after: Cursor | None) -> Ids:
         every = self._ordered("path")
         if after is None:
             return every
@@ -87,7 +87,7 @@ class Listing:
                 found = self._read_by_path(library, *_parts(after))
         return found
 
-    def _ordered(self, sort: str) -> PhotoIds:
+    def _ordered(self, sort: str) -> Ids:
         """The ids of all dated photos, or of all photos by path, in that order. They are kept until the library
         changes, 8 bytes a photo."""
         with self._database.snapshot() as library:
@@ -99,16 +99,16 @@ class Listing:
                 ids = self._read_by_path(library, b"", b"", b"")
             else:
                 values = {"moment": _AFTER_ALL, "photo_id": 0}
-                ids = numbers(library.execute(self._sql["dated_ids"], values).fetchone()[0])
+                ids = ids_of(library.execute(self._sql["dated_ids"], values).fetchone()[0])
         self._orders[sort] = newest, ids
         return ids
 
-    def _read_by_path(self, library: sqlite3.Connection, root: bytes, folder: bytes, name: bytes) -> PhotoIds:
+    def _read_by_path(self, library: sqlite3.Connection, root: bytes, folder: bytes, name: bytes) -> Ids:
         found = [np.empty(0, np.int64)]
         for root_id, path in library.execute(self._sql["roots_from"], (root,)).fetchall():
             here = path == root
             values = {"root_id": root_id, "folder": folder if here else b"", "name": name if here else b""}
-            found.append(numbers(library.execute(self._sql["ids_by_path"], values).fetchone()[0]))
+            found.append(ids_of(library.execute(self._sql["ids_by_path"], values).fetchone()[0]))
         return np.concatenate(found)
 
     def _by_date(self, after: Cursor | None, count: int) -> list[Placed]:
@@ -144,7 +144,7 @@ class Listing:
         return placed
 
 
-def _behind(ordered: PhotoIds, photo_id: int) -> PhotoIds | None:
+def _behind(ordered: Ids, photo_id: int) -> Ids | None:
     """What follows a photo in an order; None where the photo is not in it any more."""
     at = np.flatnonzero(ordered == photo_id)
     return ordered[at[0] + 1 :] if len(at) else None

@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from imgd.index.matches import Floats, Ids
 from imgd.index.spelling import fold
 from imgd.search.labels import KnownLabels, Label, Labels
 from imgd.search.query_texts import QueryTexts
@@ -36,9 +37,6 @@ MOST_TAGS, LEAST_TAGS_A_LABEL, MOST_TAGS_A_LABEL = 10_000, 50, 1000
 """Tags of photos that one query looks at: in all, and of each label, the best-scored ones."""
 
 _ROWS = 8192
-
-Ids = npt.NDArray[np.int64]
-Floats = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True)

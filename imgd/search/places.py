@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from imgd.errors import QueryError
-from imgd.search.clauses import PhotoIds
+from imgd.index.matches import Ids
 from imgd.search.numbers import refused
 from imgd.search.query import Filter
 
@@ -70,7 +70,7 @@ def read_circle(condition: Filter, example: str, locate: Locate) -> Circle | Non
     return Circle(lat, lon, radius_km)
 
 
-def photos_within(library: sqlite3.Connection, statement: str, circle: Circle) -> PhotoIds:
+def photos_within(library: sqlite3.Connection, statement: str, circle: Circle) -> Ids:
     """Photos taken in `circle`: those of a box around it by the index, then by their great-circle distances."""
     angle = circle.radius_km / EARTH_RADIUS_KM
     south, north = circle.lat - math.degrees(angle), circle.lat + math.degrees(angle)
@@ -81,7 +81,7 @@ def photos_within(library: sqlite3.Connection, statement: str, circle: Circle) -
         box |= _longitudes(circle.lon - reach, circle.lon + reach)
     rows = np.array(library.execute(statement, box).fetchall(), np.float64).reshape(-1, 3)
     inside = _distances_km(circle, rows[:, 1], rows[:, 2]) <= circle.radius_km
-    photo_ids: PhotoIds = rows[inside, 0].astype(np.int64)
+    photo_ids: Ids = rows[inside, 0].astype(np.int64)
     return photo_ids
 
 

@@ -12,9 +12,8 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from imgd.index.matches import among
+from imgd.index.matches import Ids, among
 
-PhotoIds = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 
 NEAR_WEIGHT = 20.0
@@ -112,7 +111,7 @@ def matching(signals: Signals) -> set[int]:
     return found | doubted | {photo_id for photo_id, value in signals.near.items() if value >= nearest}
 
 
-def _sums(signals: Signals, found: PhotoIds) -> Floats:
+def _sums(signals: Signals, found: Ids) -> Floats:
     """(n,): what all ways of searching add up to for each of `found`, which rise, in scatters."""
     sums = NEAR_WEIGHT * _spread(signals.near, found, 0.0)
     sums += FULL_WEIGHT * _spread(_by_rank(signals.full), found, 0.0)
@@ -125,7 +124,7 @@ def _sums(signals: Signals, found: PhotoIds) -> Floats:
     return sums
 
 
-def _spread(values: Mapping[int, float], found: PhotoIds, other: float) -> Floats:
+def _spread(values: Mapping[int, float], found: Ids, other: float) -> Floats:
     """(n,): the value of each of `found`, and `other` for those that have none."""
     spread = np.full(len(found), other)
     if values and len(found):

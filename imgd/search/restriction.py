@@ -8,14 +8,12 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-from imgd.index.matches import among
+from imgd.index.matches import Ids, among
 from imgd.index.words import Words
 from imgd.search.terms import Terms, without
 
 NARROW = 20_000
 """Up to so many photos a restriction is a list of them: every search is then made over these alone."""
-
-PhotoIds = npt.NDArray[np.int64]
 
 
 class Condition(Protocol):
@@ -26,15 +24,15 @@ class Condition(Protocol):
         """Whether it is told by what is not in it, and so has most photos of any large library."""
         ...
 
-    def ids(self, limit: int) -> PhotoIds | None:
+    def ids(self, limit: int) -> Ids | None:
         """The photos in rising order; None when there are more than `limit`."""
         ...
 
-    def all_ids(self) -> PhotoIds:
+    def all_ids(self) -> Ids:
         """All photos in rising order, however many."""
         ...
 
-    def keep(self, photo_ids: PhotoIds) -> npt.NDArray[np.bool_]:
+    def keep(self, photo_ids: Ids) -> npt.NDArray[np.bool_]:
         """Which of `photo_ids` are in the set."""
         ...
 
@@ -58,7 +56,7 @@ class Restriction:
         self._has_filters = has_filters
         self.ids = self._narrow(listed or (has_filters and not condition.is_inverse))
 
-    def keep(self, photo_ids: PhotoIds) -> npt.NDArray[np.bool_]:
+    def keep(self, photo_ids: Ids) -> npt.NDArray[np.bool_]:
         """Which of `photo_ids` may be found."""
         if self.ids is not None:
             return among(photo_ids, self.ids)
@@ -67,7 +65,7 @@ class Restriction:
             kept[kept] = self._condition.keep(photo_ids[kept])
         return kept
 
-    def all_ids(self) -> PhotoIds:
+    def all_ids(self) -> Ids:
         """Every photo that may be found, in rising order; for 500,000 photos tens of milliseconds."""
         if self.ids is not None:
             return self.ids
@@ -78,7 +76,7 @@ class Restriction:
             return every[~among(every, self._words.matching(self._excluded))]
         return every
 
-    def _narrow(self, listed: bool) -> PhotoIds | None:
+    def _narrow(self, listed: bool) -> Ids | None:
         if self._required:
             found = self._words.matching(without(self._required, self._excluded), limit=NARROW + 1)
             if len(found) <= NARROW:
@@ -86,7 +84,7 @@ class Restriction:
         ids = self._condition.ids(NARROW) if listed else None
         return ids if ids is None else ids[self._meets_words(ids)]
 
-    def _meets_words(self, photo_ids: PhotoIds) -> npt.NDArray[np.bool_]:
+    def _meets_words(self, photo_ids: Ids) -> npt.NDArray[np.bool_]:
         kept = np.ones(len(photo_ids), np.bool_)
         if self._required and len(photo_ids):
             kept &= among(photo_ids, self._words.matching(self._required, within=np.sort(photo_ids)))
@@ -108,13 +106,13 @@ class AnyOf(Restriction):
         listed = [ids for ids in each if ids is not None]
         self.ids = np.unique(np.concatenate(listed)) if len(listed) == len(each) else None
 
-    def keep(self, photo_ids: PhotoIds) -> npt.NDArray[np.bool_]:
+    def keep(self, photo_ids: Ids) -> npt.NDArray[np.bool_]:
         kept = np.zeros(len(photo_ids), np.bool_)
         for restriction in self._restrictions:
             kept |= restriction.keep(photo_ids)
         return kept
 
-    def all_ids(self) -> PhotoIds:
+    def all_ids(self) -> Ids:
         return np.unique(np.concatenate([restriction.all_ids() for restriction in self._restrictions]))
 
 
