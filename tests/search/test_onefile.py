@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -59,10 +59,23 @@ def pixels_of(answer: FileAnswer) -> dict[int, np.ndarray[Any, Any]]:
 
 
 def refusal(path: Path | bytes, edge: int = 32, **options: Any) -> str:
-    with pytest.raises(SearchError) as caught:
-        read(path, edge, **options)
-    assert caught.value.advice
-    return caught.value.detail
+    return refusals([path], edge, **options)[0]
+
+
+def refusals(paths: Sequence[Path | bytes], edge: int = 32, settings: DecodeSettings = _BOUNDS) -> list[str]:
+    """Why each of `paths` is refused; they are read one after the other by children of one nursery."""
+
+    async def work() -> list[str]:
+        details = []
+        async with reader(settings) as (files, _):
+            for path in paths:
+                with pytest.raises(SearchError) as caught:
+                    await files.read(os.fsencode(path), [edge])
+                assert caught.value.advice
+                details.append(caught.value.detail)
+        return details
+
+    return asyncio.run(work())
 
 
 def test_a_file_is_given_at_each_size_that_is_asked_for(tmp_path: Path) -> None:
@@ -103,11 +116,14 @@ def test_what_is_no_photo_is_refused_with_its_reason(tmp_path: Path) -> None:
     (tmp_path / "empty.jpg").write_bytes(b"")
     os.mkfifo(tmp_path / "pipe.jpg")
     large = make_photo(tmp_path / "large.png", 1)
-    assert "this is plain text" in refusal(tmp_path / "text.jpg")
-    assert "the file is empty" in refusal(tmp_path / "empty.jpg")
-    assert "this is a folder" in refusal(tmp_path)
-    assert "this is a pipe" in refusal(tmp_path / "pipe.jpg")
-    assert refusal(tmp_path / "gone.jpg") == "it cannot be read: No such file or directory"
+    text, empty, folder, pipe, gone = refusals(
+        [tmp_path / "text.jpg", tmp_path / "empty.jpg", tmp_path, tmp_path / "pipe.jpg", tmp_path / "gone.jpg"]
+    )
+    assert "this is plain text" in text
+    assert "the file is empty" in empty
+    assert "this is a folder" in folder
+    assert "this is a pipe" in pipe
+    assert gone == "it cannot be read: No such file or directory"
     with large.open("r+b") as file:
         file.truncate(2_000_000)
     assert "decode.max_file_mb" in refusal(large, settings=dataclasses.replace(_BOUNDS, max_file_mb=1))

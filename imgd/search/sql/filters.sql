@@ -122,13 +122,16 @@ SELECT {counts};
 (SELECT count(*) FROM (SELECT 1 FROM ({statement}) LIMIT :limit));
 
 -- name: lists
-SELECT (SELECT max(id) FROM photos), (SELECT group_concat(id) FROM photos WHERE state = 'missing' AND missing_since IS NOT NULL),
+-- A missing photo has a time since when: asking for that as well lets an index of the missing ones alone answer.
+SELECT (SELECT max(id) FROM photos),
+       (SELECT group_concat(id) FROM photos WHERE state = 'missing' AND missing_since IS NOT NULL),
        {lists};
 
 -- name: list
 (SELECT group_concat(photo_id) FROM ({statement}));
 
 -- name: every
+-- Every photo has a change number, and the index of these is a fraction of the table.
 SELECT group_concat(id) FROM photos WHERE change_seq > 0;
 
 -- name: count
