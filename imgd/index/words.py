@@ -95,9 +95,8 @@ class Words:
         asked = fold(name)
         if not any(each.isalnum() for each in asked):
             return []
-        escaped = name.replace('"', '""')
         with self._index.read() as connection:
-            begun = self._newest(connection, f'name : ^ "{escaped}"', _NAMES_COMPARED)
+            begun = self._newest(connection, f"name : ^ {quoted(name)}", _NAMES_COMPARED)
             names = connection.execute(self._sql["names"], {"photo_ids": _json(begun)}).fetchall()
         return [photo_id for photo_id, known in names if asked in _spellings(known)][:limit]
 
@@ -147,6 +146,12 @@ class Words:
 
     def _ids(self, connection: sqlite3.Connection, statement: str, values: dict[str, object]) -> Ids:
         return ids_of(connection.execute(self._sql[statement], values).fetchone()[0])
+
+
+def quoted(text: str) -> str:
+    """`text` as a string of FTS5, in which no character has a meaning of its own."""
+    escaped = text.replace('"', '""')
+    return f'"{escaped}"'
 
 
 def _marked_entries(row: sqlite3.Row | tuple[object, ...]) -> list[Marked]:

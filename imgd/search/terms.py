@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from imgd.index.words import quoted
 from imgd.search.branches import Branch
 from imgd.search.query import Phrase, Word
 
@@ -64,12 +65,6 @@ class Terms:
     def none_of(self) -> str:
         """The expression that no hit may meet."""
         return _either(self.excluded)
-
-
-def quoted(text: str) -> str:
-    """`text` as a string of FTS5, in which no character has a meaning of its own."""
-    escaped = text.replace('"', '""')
-    return f'"{escaped}"'
 
 
 def expression(term: Word | Phrase) -> str:
