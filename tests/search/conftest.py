@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import pytest
+from shelf import PHOTOS, Shelf
 
 from imgd.config import SearchSettings
 from imgd.errors import ModelMissingError, SearchError
@@ -116,3 +117,10 @@ def bench(tmp_path: Path) -> Iterator[Bench]:
     yield made
     made.text.close()
     made.library.database.close()
+
+
+@pytest.fixture(scope="module")
+def shelf(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shelf]:
+    made = Shelf(tmp_path_factory.mktemp("shelf"), PHOTOS)
+    yield made
+    made.close()
