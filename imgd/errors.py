@@ -90,6 +90,12 @@ class StoreDamagedError(StoreError):
     hint = "Stop imgd, move library.db away (keep it), and start again: photos are analyzed anew."
 
 
+class IndexDamagedError(StoreDamagedError):
+    """The text index is damaged."""
+
+    hint = "It is being built anew: try again in a moment."
+
+
 class StateLockedError(ImgdError):
     """Another imgd already runs on this state directory."""
 

@@ -15,6 +15,7 @@ from imgd.errors import (
     DaemonUnreachableError,
     ImgdError,
     IndexBuildingError,
+    IndexDamagedError,
     PhotoUnknownError,
     QueryError,
     RootError,
@@ -43,7 +44,8 @@ _CODES: tuple[tuple[type[ImgdError], int], ...] = (
     (SocketPathError, USAGE),
     (StateLockedError, USAGE),
     (StoreBusyError, FAILED),  # this passes
-    (IndexBuildingError, FAILED),  # and so does this
+    (IndexBuildingError, FAILED),  # and so do these
+    (IndexDamagedError, FAILED),
     (StoreError, USAGE),
 )
 

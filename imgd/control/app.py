@@ -23,6 +23,7 @@ from imgd.errors import (
     DiskFullError,
     ImgdError,
     IndexBuildingError,
+    IndexDamagedError,
     ModelError,
     PhotoUnknownError,
     PreviewMissingError,
@@ -39,6 +40,7 @@ _STATUS_CODES: tuple[tuple[type[ImgdError], int], ...] = (
     (RequestError, 400),
     (ModelError, 503),
     (IndexBuildingError, 503),
+    (IndexDamagedError, 503),
     (DiskFullError, 507),
 )
 

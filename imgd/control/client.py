@@ -242,6 +242,7 @@ def _as_error(problem: protocol.Problem) -> ImgdError:
         errors.PreviewMissingError,
         errors.StoreError,
         errors.IndexBuildingError,
+        errors.IndexDamagedError,
         errors.DiskFullError,
         errors.ModelError,
     ):

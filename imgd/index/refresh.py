@@ -51,8 +51,8 @@ class IndexRefresher:
     """A thread that keeps the indexes up to date with the library.
 
     The text index is refreshed once nothing has been claimed for `settings.idle_s`, at the latest when its oldest
-    change is older than `settings.max_staleness_s`, and built at once where there is none. A vector is found as
-    soon as it is committed; its index is built anew when enough has changed.
+    change is older than `settings.max_staleness_s`, and built at once where there is none to search. A vector is
+    found as soon as it is committed; its index is built anew when enough has changed.
     """
 
     def __init__(
@@ -76,6 +76,7 @@ class IndexRefresher:
         self._thread = threading.Thread(target=self._run, name="index refresh", daemon=True)
         self._last_busy = -math.inf
         self._dirty_since: float | None = None
+        text_index.when_damaged(self.wake)
         self._retry_at = -math.inf
         self._built_at: dict[str, float] = {}
         self._faults: dict[str, str] = {}
@@ -146,7 +147,7 @@ class IndexRefresher:
     def _is_text_behind(self) -> bool:
         covered = self._text.covered_seq(self._database)
         with self._database.read() as library:
-            return covered < newest_change_seq(library) or not self._text.ready
+            return covered < newest_change_seq(library) or not self._text.ready or self._text.damaged
 
     def _is_a_build_due(self) -> bool:
         """Whether a saved index was found torn or gone, or vectors wait that no search finds."""
@@ -168,7 +169,7 @@ class IndexRefresher:
     def _is_time(self) -> bool:
         if time.monotonic() < self._retry_at:
             return False
-        if not self._text.ready:  # there is nothing to search for words meanwhile
+        if not self._text.ready or self._text.damaged:  # there is nothing to search for words meanwhile
             return True
         waited_s = time.time() - self._dirty_since if self._dirty_since is not None else 0.0
         return self._has_been_idle() or waited_s >= self._settings.max_staleness_s

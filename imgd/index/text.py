@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from imgd.errors import ImgdError, IndexBuildingError, StoreDamagedError, StoreError
+from imgd.errors import ImgdError, IndexBuildingError, IndexDamagedError, StoreDamagedError, StoreError
 from imgd.index.apart import run_apart
 from imgd.index.documents import ASSEMBLY
 from imgd.index.text_build import build_text
@@ -51,6 +51,7 @@ class TextIndex:
         self._is_replacing = False
         self._database: Database | None = None
         self._damage = ""
+        self._when_damaged: Callable[[], None] = lambda: None
         self._is_foreign = False  # once it is, it stays so, however far its library comes
         self._longest_write_s = 0.0
         if path.exists():
@@ -63,6 +64,15 @@ class TextIndex:
     def ready(self) -> bool:
         """Whether it can be searched now."""
         return self._database is not None
+
+    @property
+    def damaged(self) -> bool:
+        """Whether it was found damaged, so that the next refresh builds it anew."""
+        return bool(self._damage)
+
+    def when_damaged(self, wake: Callable[[], None]) -> None:
+        """Have `wake` called, in any thread, when a reader finds the index damaged."""
+        self._when_damaged = wake
 
     @property
     def longest_write_s(self) -> float:
@@ -83,7 +93,8 @@ class TextIndex:
 
         Raises:
             IndexBuildingError: when the index is not ready.
-            StoreError: when it is found damaged: then the next refresh rebuilds it.
+            IndexDamagedError: when it is found damaged: then the next refresh rebuilds it.
+            StoreError: when it cannot be read.
         """
         with self._gate:
             self._gate.wait_for(lambda: not self._is_replacing)
@@ -96,7 +107,8 @@ class TextIndex:
                 yield connection
         except StoreDamagedError as error:
             self._damage = str(error)
-            raise
+            self._when_damaged()
+            raise IndexDamagedError(error.detail) from error
         finally:
             with self._gate:
                 self._readers -= 1

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import sqlite3
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from imgd.config import IndexSettings
+from imgd.errors import IndexDamagedError
 from imgd.index import refresh, vectors
 from imgd.index.refresh import IndexRefresher
 from imgd.index.spaces import SpaceIndexes
@@ -94,6 +97,23 @@ def test_where_there_is_no_text_index_it_is_built_at_once_however_busy_the_pipel
     busy.start()
     assert done.wait(20)
     assert len(Words(text).matching("dog")) == 1
+
+
+def test_a_text_index_that_a_search_finds_damaged_is_built_anew_though_nothing_changes(
+    library, text, refresher, monkeypatch, tmp_path
+):
+    photos = library.add_many([f"{n}.jpg" for n in range(500)], tags={"bulk": 1.0})
+    each = refresher(lambda: False)
+    each.refresh_now()
+    with closing(sqlite3.connect(tmp_path / "text.db")) as raw, raw:
+        raw.execute("DELETE FROM words_data WHERE id > 10")
+    each.start()
+    assert each.freshness().clean
+    done = wait_until_clean(each, text, monkeypatch)
+    with pytest.raises(IndexDamagedError, match=r"text\.db"):
+        Words(text).matching("bulk")
+    assert done.wait(20)
+    assert len(Words(text).matching("bulk")) == len(photos)
 
 
 def test_an_older_library_in_the_place_of_a_newer_one_is_noticed_at_the_start(

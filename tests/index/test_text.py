@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from imgd.errors import StoreDamagedError
+from imgd.errors import IndexDamagedError
 from imgd.index.documents import name_words
 from imgd.index.text import TextIndex
 from imgd.index.words import Words
@@ -171,7 +171,7 @@ def test_damage_that_a_search_meets_is_repaired_by_the_next_refresh(library, tmp
     raw.execute("DELETE FROM words_data WHERE id > 10")
     raw.commit()
     raw.close()
-    with pytest.raises(StoreDamagedError):
+    with pytest.raises(IndexDamagedError):
         find(index, "bulk")
     index.refresh(library.database)
     assert find(index, "bulk") == set(photos)
