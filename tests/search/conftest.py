@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import runpy
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import pytest
+from grown_library import Library
 from shelf import PHOTOS, Shelf
 
 from imgd.config import SearchSettings
@@ -19,9 +19,6 @@ from imgd.index.text import TextIndex
 from imgd.pipeline.messages import FileAnswer
 from imgd.search.engine import SearchAnswer, SearchEngine
 from imgd.search.options import SearchOptions
-
-# The builder that the tests of the index use; test folders are no packages, so it is run from its file.
-Library = runpy.run_path(str(Path(__file__).parents[1] / "index" / "conftest.py"))["Library"]
 
 SPACE = "meaning"
 THINGS = ("cat", "dog", "rocket", "coffee", "beach", "tree", "house", "car", "boat", "horse", "bird", "moon")

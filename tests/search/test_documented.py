@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from shelf import PHOTOS, Shelf
+from shelf import Shelf
 
 from imgd.search.grammar import GRAMMAR, MOST_CHARACTERS, MOST_DEPTH, MOST_TERMS, parse
 from imgd.search.keys import FORMATS, HAS, IS, KEYS, SHAPES
@@ -97,13 +97,6 @@ def test_every_operator_of_the_grammar_is_there() -> None:
 def test_the_limits_are_those_of_the_grammar() -> None:
     assert f"{MOST_CHARACTERS:,} characters, {MOST_TERMS} terms, and {MOST_DEPTH} parentheses" in PAGE
     assert f"{MOST_TEXTS:,} different texts" in " ".join(PAGE.split())
-
-
-@pytest.fixture(scope="module")
-def shelf(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shelf]:
-    made = Shelf(tmp_path_factory.mktemp("documented"), PHOTOS)
-    yield made
-    made.close()
 
 
 @pytest.mark.parametrize("example", EXAMPLES)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import runpy
 import sqlite3
 from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import Any, TypeVar
 import numpy as np
 import numpy.typing as npt
 import pytest
+from grown_library import Library
 from PIL import Image
 
 from imgd.config import DecodeSettings
@@ -28,7 +28,6 @@ from imgd.search.onefile import FileReader
 from imgd.search.restriction import Restriction
 from imgd.search.terms import Terms
 
-Library = runpy.run_path(str(Path(__file__).parents[1] / "index" / "conftest.py"))["Library"]
 _TOYS = Path(__file__).parent / "toys"
 COLOURS, SIZES = "colours:3", "sizes:4"
 RED, DARK_RED, ORANGE, BLUE = (200, 0, 0), (190, 10, 0), (200, 100, 0), (0, 0, 200)

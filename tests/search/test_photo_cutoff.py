@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import runpy
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,11 +9,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pytest
+from grown_library import Library
 
 from imgd.index.spaces import SpaceIndexes
 from imgd.search.photo_cutoff import PhotoCutoffs
 
-Library = runpy.run_path(str(Path(__file__).parents[1] / "index" / "conftest.py"))["Library"]
 Vectors = npt.NDArray[np.float64]
 
 

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import os
-import runpy
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from grown_library import Library
 
 from imgd.errors import QueryError
 from imgd.index.text import TextIndex
 from imgd.index.words import Words
 from imgd.search.targets import Place, Targets
-
-Library = runpy.run_path(str(Path(__file__).parents[1] / "index" / "conftest.py"))["Library"]
 
 
 class Bench:
