@@ -31,7 +31,8 @@ def run_apart(module: str, arguments: Sequence[str], stopped: Callable[[], bool]
         ImgdError: what `module` raised in `live_apart`.
         StoreError: when it ended without a word.
     """
-    command = [sys.executable, "-m", module, str(os.getpid()), *arguments]
+    # -P: no module is taken from the folder in which the daemon happens to have been started.
+    command = [sys.executable, "-P", "-m", module, str(os.getpid()), *arguments]
     with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True) as process:
         try:
             while not stopped():

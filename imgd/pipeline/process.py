@@ -155,8 +155,9 @@ class ChildStarter:
         ours.setblocking(False)
         environment = os.environ | {"OPENBLAS_NUM_THREADS": "1"}  # a threaded library must not be forked
         with theirs:
+            # -P: no module is taken from the folder in which the daemon happens to have been started.
             self._nursery = subprocess.Popen(
-                [sys.executable, "-m", "imgd.pipeline.nursery", str(theirs.fileno()), *_PRELOADED],
+                [sys.executable, "-P", "-m", "imgd.pipeline.nursery", str(theirs.fileno()), *_PRELOADED],
                 pass_fds=[theirs.fileno()],
                 env=environment,
                 stdin=subprocess.DEVNULL,

@@ -304,3 +304,14 @@ def test_vectors_that_leave_while_a_search_counts_them_do_not_disturb_it(library
     mask = positions.mask(None)
     positions.remove(positions.vector_ids)
     assert np.count_nonzero(mask) == 19
+
+
+def test_a_build_takes_no_module_from_the_folder_that_the_daemon_was_started_in(
+    library, opened, tmp_path, monkeypatch
+):
+    fill(library, 20)
+    (tmp_path / "faiss.py").write_text("raise SystemExit(7)")
+    monkeypatch.chdir(tmp_path)
+    index = opened()
+    index.rebuild()
+    assert index.status().indexed == 20

@@ -70,6 +70,21 @@ def test_a_child_runs_its_target_under_the_nursery_with_its_setup() -> None:
     with_starter(work)
 
 
+def test_no_module_is_taken_from_the_folder_that_the_daemon_was_started_in(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "msgspec.py").write_text("raise SystemExit(7)")
+    monkeypatch.chdir(tmp_path)
+
+    async def work(starter: ChildStarter) -> None:
+        child = await starter.start("toy_children:echo", "toy", "setup")
+        assert (await greeting(child))[2] == "setup"
+        child.connection.close()
+        assert await child.wait() == 0
+
+    with_starter(work)
+
+
 def test_a_child_has_copies_of_the_descriptors_it_is_given() -> None:
     async def work(starter: ChildStarter) -> None:
         reading, writing = os.pipe()
