@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
 _PAGE_OF_ALL = 1_000
 _KEPT = 1_000
 """Hits for a contact sheet: that of a thousand has 9,776 x 7,988 px, and takes 300 MB while it is drawn."""
+
+_EXCLUDED = re.compile(r"-(?![0h]*(?:n\d*)?\Z)[^-].")
+"""What is meant as an excluded word of two letters or more: not `-n`, `-n5`, `-0`, `-0n5`."""
 
 _THUMBNAILS = 40
 """The most that are shown without being asked for: more would push the table off the screen."""
@@ -55,7 +59,21 @@ def _complete_query(context: click.Context, _parameter: object, half: str) -> li
     return complete_query(context, half)
 
 
-@click.command
+class _SearchCommand(click.Command):
+    """Lets `-night` be a part of the query, which click would read as `-n ight`."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        end = args.index("--") if "--" in args else len(args)
+        options = {name: each for each in self.params if isinstance(each, click.Option) for name in each.opts}
+        for place in range(end):
+            before = options.get(args[place - 1]) if place else None
+            is_value = before is not None and not before.is_flag
+            if _EXCLUDED.match(args[place]) and f"-{args[place]}" not in options and not is_value:
+                args[place] = f" {args[place]}"  # no option begins with a blank
+        return super().parse_args(ctx, args)
+
+
+@click.command(cls=_SearchCommand)
 @click.argument("query", nargs=-1, required=True, shell_complete=_complete_query)
 @click.option("-n", "--limit", type=click.IntRange(1, 10_000), help="The most photos (else `search.limit`, 20).")
 @click.option("--all", "every", is_flag=True, help="Every photo that matches.")
@@ -105,8 +123,8 @@ def search(session: Session, /, query: tuple[str, ...], **options: Any) -> int:
       has:gps is:blurry        what a photo has, and how it is
       like:photo.jpg           what looks like this file
 
-    What has quotes, parentheses, < or > stands in quotes for the shell. A query
-    that begins with a minus sign follows --.
+    What has quotes, parentheses, < or > stands in quotes for the shell. An
+    excluded word that is one letter or an option's name follows --.
 
     Piped, it prints path, score and reason with tabs between; with --json one
     object a line, and where there is more, the last one has `after`, the cursor of
@@ -116,7 +134,7 @@ def search(session: Session, /, query: tuple[str, ...], **options: Any) -> int:
     _refuse_contradictions(wanted, json=session.json)
     client = session.client()
     _prepare(client, wanted)
-    first, count, answer = _write_all(client, " ".join(query), wanted, json=session.json)
+    first, count, answer = _write_all(client, " ".join(map(str.lstrip, query)), wanted, json=session.json)
     if not count:
         click.echo("imgctl: nothing matches", err=True)
         return NOTHING_FOUND

@@ -27,6 +27,29 @@ def test_options_reach_the_daemon(running, imgctl, home):
     assert options.cwd == os.fsencode(home)
 
 
+@pytest.mark.parametrize(
+    ("arguments", "asked"),
+    [
+        (["many", "-night"], "many -night"),
+        (["-night", "many", "-cat"], "-night many -cat"),
+        (["many", "-0ther", "-is:raw", '-"new york"', "-(a OR b)"], 'many -0ther -is:raw -"new york" -(a OR b)'),
+        (["many", "-2019"], "many -2019"),
+        (["many", "--", "-all", "-n"], "many -all -n"),
+    ],
+)
+def test_an_excluded_word_is_no_option(running, imgctl, arguments, asked):
+    done = imgctl("search", "-n5", "--after", "105", *arguments)
+    assert done.returncode == 0, done.stderr
+    query, options = running.services.asked[-1]
+    assert (query, options.limit, options.after) == (asked, 5, "105")
+
+
+def test_options_that_are_mistyped_or_wrong_are_still_refused(running, imgctl):
+    for arguments in (["-all"], ["-sort", "date"], ["-x"], ["--night"], ["-n", "-5x"], ["--min-score", "-0.5"]):
+        assert imgctl("search", "many", *arguments).returncode == 2, arguments
+    assert not running.services.asked
+
+
 def test_json_names_the_next_page_in_its_last_line_alone(running, imgctl):
     lines = [json.loads(line) for line in imgctl("search", "many", "-n", "3", "--json").stdout.splitlines()]
     assert [line.get("after") for line in lines] == [None, None, "104"]
