@@ -212,9 +212,13 @@ class SearchEngine:
             scores = {photo_id: score for photo_id, score in scores.items() if _shown(score) >= wanted.min_score}
         scores = self._present(scores)
         page = self._order.page(scores, wanted.sort, wanted.after, wanted.limit)
-        unlisted = sum(ranked.unlisted for ranked in rankings) if not wanted.min_score else 0
-        counted = all(ranked.counted for ranked in rankings) and not (unlisted and len(rankings) > 1)
-        return _Found(page, len(scores) + unlisted, counted, scores, rankings)
+        unlisted = [ranked.unlisted if not wanted.min_score else 0 for ranked in rankings]
+        counted = all(ranked.counted for ranked in rankings) and not (any(unlisted) and len(rankings) > 1)
+        if len(rankings) == 1:
+            return _Found(page, len(scores) + unlisted[0], counted, scores, rankings)
+        # What one branch has not listed may be what another one has, so that the largest tells how many at least.
+        least = [len(ranked.scores) + more if more else 0 for ranked, more in zip(rankings, unlisted, strict=True)]
+        return _Found(page, max(len(scores), *least), counted, scores, rankings)
 
     def _present(self, scores: dict[int, float]) -> dict[int, float]:
         """Without the photos that are missing, or were purged since an index saw them."""

@@ -230,8 +230,9 @@ class RankedSearch:
             signals = replace(signals, doubtful=self._doubtful(prepared.terms, worded.full, notes))
         scores = score(signals)
         unlisted = max(0, worded.found - len(exact.keys() | worded.full))
-        # Photos that were found otherwise may be among the unlisted ones, which match the words.
         counted = worded.counted and not (unlisted and (near or likenesses))
+        if near or likenesses:  # what was found otherwise may be among the unlisted ones, which match the words
+            unlisted = max(0, worded.found - len(scores))
         return Ranked(prepared.terms, scores, unlisted, counted, signals, near)
 
     def _doubtful(self, terms: Terms, photo_ids: Sequence[int], notes: Notes) -> frozenset[int]:

@@ -122,3 +122,11 @@ def test_a_cursor_of_another_query_is_refused(trips):
     after = ask(trips, "beach", limit=5).after
     with pytest.raises(RequestError, match="another query"):
         ask(trips, "town", limit=5, after=after)
+
+
+@pytest.mark.parametrize("query", ["cat", "cat -night", "cat OR kitten", "cat OR a OR photo"])
+def test_no_more_are_said_to_be_found_than_there_are(bench, query):
+    for n in range(700):
+        bench.add(f"a photo {n}.jpg", "cat" if n % 2 else "dog", tags={"cat": 0.9, "kitten": 0.8})
+    bench.refresh()
+    assert 500 <= bench.search(query, 10).found <= 700
