@@ -5,15 +5,16 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 _CONTROL_TESTS = Path(__file__).parents[1] / "control"
 
 
-@pytest.fixture
-def running(tmp_path: Path) -> Iterator[object]:
+def start_server(folder: Path) -> AbstractContextManager[Any]:
     """A control server over a small library; see tests/control/library_services.py."""
     name = "imgd_test_library_services"
     if name not in sys.modules:
@@ -22,7 +23,20 @@ def running(tmp_path: Path) -> Iterator[object]:
         assert spec.loader is not None
         sys.modules[name] = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(sys.modules[name])
-    with sys.modules[name].running_server(tmp_path) as server:
+    return sys.modules[name].running_server(folder)
+
+
+@pytest.fixture
+def running(tmp_path: Path) -> Iterator[object]:
+    """A server of the test's own."""
+    with start_server(tmp_path) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def shared_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[object]:
+    """A server that all tests of a file ask; who changes what it answers changes it back."""
+    with start_server(tmp_path_factory.mktemp("shared")) as server:
         yield server
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 import subprocess
 from collections.abc import Iterator
-from pathlib import Path
+from typing import Any
 
 import click
 import pytest
@@ -18,14 +18,28 @@ from imgd.cli.shells import quote_rest, split_line
 from imgd.control.protocol import CompleteAnswer
 
 
-@pytest.fixture(params=["bash", "zsh", "fish"])
-def shell(request: pytest.FixtureRequest, running: object, home: Path) -> Iterator[ShellSession]:
+@pytest.fixture(scope="module", params=["bash", "zsh", "fish"])
+def shell(
+    request: pytest.FixtureRequest, shared_server: Any, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[ShellSession]:
+    """One session serves all tests: its line is cleared after each completion."""
     if not ShellSession.is_there(request.param):
         pytest.skip(f"{request.param} is not installed")
+    home = tmp_path_factory.mktemp("home")
     (home / "holiday pictures").mkdir()
     (home / "a b.jpg").touch()
-    with ShellSession(request.param, home, running.server.path) as session:  # type: ignore[attr-defined]
+    with ShellSession(request.param, home, shared_server.server.path) as session:
         yield session
+
+
+@pytest.fixture
+def services(shared_server: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """What answers the shell; it is as before after the test."""
+    services = shared_server.services
+    services.warmed.clear()
+    for name in ("known", "complete"):
+        monkeypatch.setattr(services, name, getattr(services, name))
+    return services
 
 
 def unquoted(line: str) -> list[str]:
@@ -43,10 +57,10 @@ def test_a_shell_completes_commands_options_and_files(shell):
     assert shell.completed("imgctl search --contact-sheet hol").endswith("holiday\\ pictures/")
 
 
-def test_a_shell_completes_keys_and_the_librarys_values_over_colons(shell, running):
+def test_a_shell_completes_keys_and_the_librarys_values_over_colons(shell, services):
     assert shell.completed("imgctl search dog came") == "imgctl search dog camera:"
     assert shell.completed("imgctl search camera:s") == "imgctl search camera:sony "
-    assert running.services.warmed.wait(10)
+    assert services.warmed.wait(10)
 
 
 def test_a_value_with_a_blank_reaches_imgctl_whole_whatever_quote_is_open(shell):
@@ -69,8 +83,8 @@ def test_what_nothing_completes_stays_as_it_is(shell):
     assert shell.completed("~/bin/imgctl search camera:s") == "~/bin/imgctl search camera:sony "
 
 
-def test_a_key_in_an_open_quote_leaves_it_open_for_the_value(shell, running):
-    running.services.known = ("camera:",)
+def test_a_key_in_an_open_quote_leaves_it_open_for_the_value(shell, services):
+    services.known = ("camera:",)
     assert shell.completed("imgctl search 'dog came") == "imgctl search 'dog camera:"
 
 
@@ -121,11 +135,11 @@ def test_what_is_completed_is_quoted_as_bash_reads_it(quote):
     assert said == text
 
 
-def test_values_that_only_have_such_a_word_take_no_letters_away(running, shell):
-    running.services.known = ("tag:seaside", "tag:sea", 'tag:"small seal"')
-    running.services.complete = lambda _query, _limit: _answer(running.services.known)
+def test_values_that_only_have_such_a_word_take_no_letters_away(shell, services):
+    services.known = ("tag:seaside", "tag:sea", 'tag:"small seal"')
+    services.complete = lambda _query, _limit: _answer(services.known)
     assert shell.completed("imgctl search tag:se") == "imgctl search tag:sea"
-    running.services.known = ('tag:"small seal"',)
+    services.known = ('tag:"small seal"',)
     assert unquoted(shell.completed("imgctl search tag:se"))[-1] == 'tag:"small seal"'
 
 
