@@ -34,7 +34,7 @@ def test_pages_follow_one_another_without_gap_or_repetition(library: Daemon) -> 
         names: list[str] = []
         after = ""
         while True:
-            page = library.ctl("search", "--json", "-n", "7", "--sort", order, "--after", after, "seaside").lines
+            page = library.ctl("search", "--json", "-n", "20", "--sort", order, "--after", after, "seaside").lines
             names += [Path(line["path"]).name for line in page]
             after = page[-1].get("after", "")
             if not after:
@@ -47,7 +47,7 @@ def test_pages_follow_one_another_without_gap_or_repetition(library: Daemon) -> 
 
 def test_a_cursor_of_another_search_is_refused_plainly(library: Daemon) -> None:
     answer = library.ctl("search", "--after", "nonsense", "seaside")
-    assert answer.code in (2, 5)
+    assert answer.code == 5
     assert "Traceback" not in answer.err
     assert answer.out == ""
 
