@@ -14,6 +14,7 @@ from imgd.index.text import TextIndex
 from imgd.index.words import Words
 from imgd.search.branches import Branch, branches, filters, leaves
 from imgd.search.clock import AllEncoders, TimedEncoders, timed
+from imgd.search.conditions import Condition
 from imgd.search.cursor import Cursor
 from imgd.search.explain import Explanations
 from imgd.search.filters import Filters
@@ -24,7 +25,7 @@ from imgd.search.listing import Listing
 from imgd.search.notes import Notes
 from imgd.search.options import SearchOptions
 from imgd.search.order import Order, Page
-from imgd.search.query import And, Filter, Like, Phrase, Word
+from imgd.search.query import And, Filter, Like, Node, Phrase, Word
 from imgd.search.ranked import Prepared, Ranked, RankedSearch
 from imgd.search.restriction import Restriction, either
 from imgd.search.terms import Terms
@@ -180,11 +181,14 @@ class SearchEngine:
 
     def _prepare(self, alternatives: Sequence[Branch], notes: Notes) -> list[Prepared]:
         prepared = []
+        conditions: dict[tuple[Node, ...], Condition] = {}  # alternatives often share their filters
         for branch in alternatives:
             terms = Terms.of(branch)
             restriction = None
             if branch.conditions or branch.phrases or branch.excluded:
-                condition = self._filters.compile(And(branch.conditions))
+                if branch.conditions not in conditions:
+                    conditions[branch.conditions] = self._filters.compile(And(branch.conditions))
+                condition = conditions[branch.conditions]
                 notes.add(*condition.notes)
                 restriction = Restriction(
                     condition,
