@@ -6,7 +6,7 @@ import base64
 import binascii
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Annotated, TypeAlias
 
 import msgspec
 import xxhash
@@ -16,23 +16,27 @@ from imgd.errors import RequestError
 Key: TypeAlias = float | str | bytes
 """What an answer is sorted by: a score, a moment, or a path."""
 
+_Id = Annotated[int, msgspec.Meta(ge=0, le=(1 << 63) - 1)]
+_Candidates = Annotated[int, msgspec.Meta(ge=0, le=100_000)]
 _KINDS: Mapping[str, type] = {"score": float, "date": str, "path": bytes}
 
 
 @dataclass(frozen=True, slots=True)
 class Cursor:
     """The last hit of a page. `key` and `photo_id` say where the next page begins, whatever was added or removed
-    since; `depth` says how many hits were given so far, and so how many candidates a ranking must have."""
+    since. `candidates`: how many the ranking had that the page is from; `given`: how many the ranking before had,
+    all of whose hits were given."""
 
     key: Key
     photo_id: int
-    depth: int
+    candidates: int = 0
+    given: int = 0
 
     def encode(self, query: str, sort: str) -> str:
         """As text for the client, good for this query in this order alone."""
         exact = isinstance(self.key, bytes)
         key = base64.b64encode(self.key).decode() if isinstance(self.key, bytes) else self.key
-        data = msgspec.json.encode([_mark(query, sort), key, exact, self.photo_id, self.depth])
+        data = msgspec.json.encode([_mark(query, sort), key, exact, self.photo_id, self.candidates, self.given])
         return base64.urlsafe_b64encode(data).decode().rstrip("=")
 
     @classmethod
@@ -46,10 +50,10 @@ class Cursor:
             return None
         try:
             data = base64.b64decode(text.encode() + b"=" * (-len(text) % 4), b"-_", validate=True)
-            mark, key, exact, photo_id, depth = msgspec.json.decode(
-                data, type=tuple[str, float | str, bool, int, int]
+            mark, key, exact, *place = msgspec.json.decode(
+                data, type=tuple[str, float | str, bool, _Id, _Candidates, _Candidates]
             )
-            cursor = cls(base64.b64decode(key, validate=True) if exact else key, photo_id, depth)  # type: ignore[arg-type]
+            cursor = cls(base64.b64decode(key, validate=True) if exact else key, *place)  # type: ignore[arg-type]
         except (msgspec.MsgspecError, binascii.Error, UnicodeError, TypeError, ValueError) as error:
             raise RequestError("`after` is no cursor", hint="Use `after` of the page before.") from error
         if not isinstance(cursor.key, _KINDS[sort]):
@@ -58,8 +62,6 @@ class Cursor:
             raise RequestError(
                 "`after` is a cursor of another query or order", hint="Ask for the first page without `after`."
             )
-        if not (0 <= photo_id < 1 << 63 and 0 <= depth < 1 << 31):
-            raise RequestError("`after` is no cursor", hint="Use `after` of the page before.")
         return cursor
 
 

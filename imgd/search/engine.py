@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from imgd.config import SearchSettings
@@ -24,20 +24,13 @@ from imgd.search.likeness import Files
 from imgd.search.listing import Listing
 from imgd.search.notes import Notes
 from imgd.search.options import SearchOptions
-from imgd.search.order import Order, Page
 from imgd.search.query import And, Filter, Like, Node, Phrase, Word
 from imgd.search.ranked import Prepared, Ranked, RankedSearch
 from imgd.search.restriction import Restriction, either
 from imgd.search.terms import Terms
 from imgd.search.vocabulary import Vocabulary
+from imgd.search.walk import Found, Walk, Wanted, shown
 from imgd.store.database import Database
-from imgd.store.statements import load_statements
-
-_CANDIDATES = 500
-"""Photos that a ranking considers; more for pages further down."""
-
-_SORTED = 5000
-"""Photos that are put in the order of dates or paths where a query has words: the best of those that match."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,33 +61,6 @@ class SearchAnswer:
     encoder_ms: float = 0.0
 
 
-@dataclass(frozen=True, slots=True)
-class _Wanted:
-    """Which part of the answer is wanted."""
-
-    sort: str
-    after: Cursor | None
-    limit: int
-    min_score: float
-
-    @property
-    def candidates(self) -> int:
-        """How many photos each way of searching has to find for it; `enough` of them reach to its end."""
-        depth = (self.after.depth if self.after is not None else 0) + self.limit + 1
-        return max(_CANDIDATES if self.sort == "score" else _SORTED, -(-depth * 5 // 2))
-
-
-@dataclass(frozen=True, slots=True)
-class _Found:
-    """What all branches found together."""
-
-    page: Page
-    found: int
-    counted: bool
-    scores: Mapping[int, float]
-    ranked: Sequence[Ranked] = ()
-
-
 class SearchEngine:
     """Answers searches. What blocks runs in threads, so the event loop stays free."""
 
@@ -121,10 +87,9 @@ class SearchEngine:
             database, self._words, self._vocabulary, spaces, TimedEncoders(encoders), files=files, cache=cache
         )
         self._listing = Listing(database)
-        self._order = Order(database)
+        self._walk = Walk(database)
         self._explanations = Explanations(database, self._words)
         self._freshness = Freshness(database, text_index)
-        self._sql = load_statements("imgd.search", "search")
         self._warming: asyncio.Task[None] | None = None
 
     async def search(self, query: str, options: SearchOptions = SearchOptions()) -> SearchAnswer:  # noqa: B008
@@ -140,28 +105,31 @@ class SearchEngine:
         is_ranked = any(each.is_ranked for each in alternatives)
         sort = "date" if options.sort == "score" and not is_ranked else options.sort
         after = Cursor.decode(options.after, query, sort)
-        wanted = _Wanted(sort, after, options.limit or self._settings.limit, options.min_score)
+        wanted = Wanted(sort, after, options.limit or self._settings.limit, options.min_score)
         with timed() as stopwatch:
             if any(map(_is_of_words, leaves(tree))):
                 await asyncio.to_thread(self._freshness.tell, notes)
             prepared = await asyncio.to_thread(self._prepare, alternatives, notes)
             if is_ranked:
-                finding = (self._ranked.find(each, wanted.candidates, options.cwd, notes) for each in prepared)
-                rankings = await asyncio.gather(*finding)
-                found = await asyncio.to_thread(self._unite, rankings, wanted)
+                found = await self._walk.page(partial(self._rank, prepared, options, notes), wanted)
             else:
                 found = await asyncio.to_thread(self._list, prepared, wanted)
         hits = await asyncio.to_thread(self._hits, found, tuple(filters(tree)), options)
-        cursor = found.page.cursor(after)
         return SearchAnswer(
             query,
             hits,
             found.found,
             notes.sentences(),
             found.counted,
-            cursor.encode(query, sort) if cursor is not None else "",
+            found.after.encode(query, sort) if found.after is not None else "",
             stopwatch.spent_ms,
         )
+
+    async def _rank(
+        self, prepared: Sequence[Prepared], options: SearchOptions, notes: Notes, candidates: int
+    ) -> Sequence[Ranked]:
+        finding = (self._ranked.find(each, candidates, options.cwd, notes) for each in prepared)
+        return await asyncio.gather(*finding)
 
     async def complete(self, query: str, limit: int) -> list[str]:
         """Ways to go on with the last term of the half-typed `query`."""
@@ -200,50 +168,20 @@ class SearchEngine:
             prepared.append(Prepared(branch, terms, restriction))
         return prepared
 
-    def _list(self, prepared: Sequence[Prepared], wanted: _Wanted) -> _Found:
+    def _list(self, prepared: Sequence[Prepared], wanted: Wanted) -> Found:
         restriction = either([each.restriction for each in prepared if each.restriction is not None])
         page = self._listing.page(restriction, wanted.sort, wanted.after, wanted.limit)
         found, counted = restriction.count()
-        return _Found(page, found, counted, {each.photo_id: 1.0 for each in page.photos})
+        scores = {each.photo_id: 1.0 for each in page.photos}
+        return Found(page, found, counted, scores, after=page.last() if page.more else None)
 
-    def _unite(self, rankings: Sequence[Ranked], wanted: _Wanted) -> _Found:
-        scores = dict(rankings[0].scores)
-        for ranked in rankings[1:]:
-            for photo_id, score in ranked.scores.items():
-                if score > scores.get(photo_id, -1.0):
-                    scores[photo_id] = score
-        if wanted.min_score:
-            scores = {photo_id: score for photo_id, score in scores.items() if _shown(score) >= wanted.min_score}
-        scores = self._present(scores)
-        page = self._order.page(scores, wanted.sort, wanted.after, wanted.limit)
-        unlisted = [ranked.unlisted if not wanted.min_score else 0 for ranked in rankings]
-        counted = all(ranked.counted for ranked in rankings) and not (any(unlisted) and len(rankings) > 1)
-        if len(rankings) == 1:
-            return _Found(page, len(scores) + unlisted[0], counted, scores, rankings)
-        # What one branch has not listed may be what another one has, so that the largest tells how many at least.
-        least = [len(ranked.scores) + more if more else 0 for ranked, more in zip(rankings, unlisted, strict=True)]
-        return _Found(page, max(len(scores), *least), counted, scores, rankings)
-
-    def _present(self, scores: dict[int, float]) -> dict[int, float]:
-        """Without the photos that are missing, or were purged since an index saw them."""
-        values = {"photo_ids": json.dumps(list(scores))}
-        with self._database.read() as library:
-            for (photo_id,) in library.execute(self._sql["absent"], values):
-                del scores[photo_id]
-        return scores
-
-    def _hits(self, found: _Found, typed: Sequence[str], options: SearchOptions) -> tuple[SearchHit, ...]:
+    def _hits(self, found: Found, typed: Sequence[str], options: SearchOptions) -> tuple[SearchHit, ...]:
         photo_ids = [each.photo_id for each in found.page.photos]
         explained = self._explanations.explain(photo_ids, found.ranked, typed, in_full=options.explain)
         return tuple(
-            SearchHit(each.photo_id, each.path, _shown(found.scores[each.photo_id]), each.why, each.reasons)
+            SearchHit(each.photo_id, each.path, shown(found.scores[each.photo_id]), each.why, each.reasons)
             for each in explained
         )
-
-
-def _shown(score: float) -> float:
-    """A score as people see it, and so as they ask for it."""
-    return round(score, 3)
 
 
 def _is_of_words(term: Word | Phrase | Filter | Like) -> bool:

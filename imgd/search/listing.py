@@ -48,7 +48,7 @@ class Listing:
             if placed:
                 kept = restriction.keep(np.array([each.photo_id for each in placed], np.int64))
                 found += [each for each, keeps in zip(placed, kept.tolist(), strict=True) if keeps]
-                place = Cursor(placed[-1].key, placed[-1].photo_id, 0)
+                place = Cursor(placed[-1].key, placed[-1].photo_id)
             if len(placed) < step or len(found) > limit:
                 return Page(tuple(found[:limit]), len(found) > limit)
             walked, step = walked + step, 2 * step

@@ -28,13 +28,10 @@ class Page:
     photos: tuple[Placed, ...] = ()
     more: bool = False
 
-    def cursor(self, before: Cursor | None) -> Cursor | None:
-        """Where the next page begins; None on the last one."""
-        if not self.more or not self.photos:
-            return None
+    def last(self, candidates: int = 0, given: int = 0) -> Cursor:
+        """The place of the last photo, of which there is one."""
         last = self.photos[-1]
-        depth = (before.depth if before is not None else 0) + len(self.photos)
-        return Cursor(last.key, last.photo_id, depth)
+        return Cursor(last.key, last.photo_id, candidates, given)
 
 
 class Order:

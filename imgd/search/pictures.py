@@ -95,7 +95,8 @@ class PictureSearch:
         similarities: dict[int, float] = {}
         for photo_id, similarity in zip(found.photo_ids.tolist(), found.similarities.tolist(), strict=True):
             similarities.setdefault(photo_id, similarity)
-        complete = len(found) < candidates
+        asked_all = restriction is None or restriction.ids is not None or index.size <= max(_ASKED, candidates)
+        complete = asked_all and len(found) < candidates
         return Likeness(index.space.name, similarities, least, cutoff.centre, cutoff.scatter, complete)
 
     def _renew_later(self, index: SpaceIndex, background: Vectors) -> None:

@@ -58,6 +58,14 @@ class Ranked:
     signals: Signals = field(default_factory=Signals)
     near: Sequence[Near] = ()
 
+    @property
+    def goes_on(self) -> bool:
+        """Whether more candidates may find more: words match others, or all that were looked at look alike."""
+        return bool(self.unlisted) or any(
+            not each.complete and min(each.similarities.values(), default=-1.0) >= each.least
+            for each in self.signals.likenesses
+        )
+
     def why(self, photo_id: int, of_which: str = "") -> list[str]:
         """The reasons that are no words of the photo, in short: `looks like: 0.41 (cut-off 0.28)`, and
         `puppy ~ golden retriever 0.61`. `of_which` stands before those that do not say what was asked for."""

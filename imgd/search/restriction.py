@@ -118,7 +118,7 @@ class AnyOf(Restriction):
 
 def enough(candidates: int) -> int:
     """Of photos that were found before a broad restriction was asked, so many that pass will do: the page that is
-    wanted lies within them (`SearchEngine` asks for candidates accordingly)."""
+    wanted lies within them (`Walk` asks for candidates accordingly)."""
     return candidates * 2 // 5
 
 

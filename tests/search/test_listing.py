@@ -47,7 +47,7 @@ def pages(listing: Listing, query: Restriction, sort: str, limit: int) -> list[t
     while True:
         page = listing.page(query, sort, after, limit)
         found += [(each.photo_id, each.key) for each in page.photos]
-        after = page.cursor(after)
+        after = page.last() if page.more else None
         if after is None:
             return found
 

@@ -130,3 +130,27 @@ def test_no_more_are_said_to_be_found_than_there_are(bench, query):
         bench.add(f"a photo {n}.jpg", "cat" if n % 2 else "dog", tags={"cat": 0.5 + n % 50 / 100, "kitten": 0.8})
     bench.refresh()
     assert 500 <= bench.search(query, 10).found <= 1600
+
+
+@pytest.fixture
+def many(bench):
+    """1,500 photos of the beach, more than a ranking has candidates at first; every third also looks like it."""
+    names = [f"{n:04}.jpg" for n in range(1500)]
+    [vector] = asyncio.run(bench.encoders.encode("meaning", ["beach"]))
+    for start in range(3):
+        looks = {"vectors": {"meaning": vector}} if start == 0 else {}
+        bench.library.add_many(names[start::3], texts=[("caption", "a beach")], tags={"sand": 0.9}, **looks)
+    bench.refresh()
+    return bench
+
+
+@pytest.mark.parametrize("query", ["beach", "beach sand", "beach -night", "beach OR sand"])
+def test_pages_of_more_than_there_are_candidates_repeat_nothing_and_lose_nothing(many, query):
+    found = [hit.photo_id for answer in pages(many, query, "score", 190) for hit in answer.hits]
+    assert len(found) == len(set(found)) == 1500
+
+
+def test_scores_fall_within_each_list(many):
+    answers = pages(many, "beach", "score", 100)
+    first = [hit.score for answer in answers[:5] for hit in answer.hits]
+    assert first == sorted(first, reverse=True)
