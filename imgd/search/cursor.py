@@ -24,19 +24,19 @@ _KINDS: Mapping[str, type] = {"score": float, "date": str, "path": bytes}
 @dataclass(frozen=True, slots=True)
 class Cursor:
     """The last hit of a page. `key` and `photo_id` say where the next page begins, whatever was added or removed
-    since. `candidates`: how many the ranking had that the page is from; `given`: how many the ranking before had,
-    all of whose hits were given."""
+    since. `candidates`: how many the ranking had that the page is from; `first`: how many the ranking of the very
+    first page had."""
 
     key: Key
     photo_id: int
     candidates: int = 0
-    given: int = 0
+    first: int = 0
 
     def encode(self, query: str, sort: str) -> str:
         """As text for the client, good for this query in this order alone."""
         exact = isinstance(self.key, bytes)
         key = base64.b64encode(self.key).decode() if isinstance(self.key, bytes) else self.key
-        data = msgspec.json.encode([_mark(query, sort), key, exact, self.photo_id, self.candidates, self.given])
+        data = msgspec.json.encode([_mark(query, sort), key, exact, self.photo_id, self.candidates, self.first])
         return base64.urlsafe_b64encode(data).decode().rstrip("=")
 
     @classmethod

@@ -28,10 +28,10 @@ class Page:
     photos: tuple[Placed, ...] = ()
     more: bool = False
 
-    def last(self, candidates: int = 0, given: int = 0) -> Cursor:
+    def last(self, candidates: int = 0, first: int = 0) -> Cursor:
         """The place of the last photo, of which there is one."""
         last = self.photos[-1]
-        return Cursor(last.key, last.photo_id, candidates, given)
+        return Cursor(last.key, last.photo_id, candidates, first)
 
 
 class Order:

@@ -79,16 +79,17 @@ class Walk:
             page = await asyncio.to_thread(
                 self._order.page, listed.scores, wanted.sort, wanted.after, wanted.limit
             )
-            after = page.last(SORTED, 0) if page.more else None
+            after = page.last() if page.more else None
             return Found(page, listed.found, listed.counted, listed.scores, listed.ranked, after)
-        place = wanted.after or Cursor(_ABOVE_ALL, 0, max(CANDIDATES, -(-wanted.limit * 5 // 2)))
+        first = max(CANDIDATES, -(-wanted.limit * 5 // 2))
+        place = wanted.after or Cursor(_ABOVE_ALL, 0, first, first)
         photos: list[Placed] = []
         scores: dict[int, float] = {}
         ranked: list[Ranked] = []
         while True:
             listed = await self._list(find, place.candidates, wanted.min_score)
-            given = await self._list(find, place.given, wanted.min_score) if place.given else None
-            rest = {each: listed.scores[each] for each in listed.scores if not given or each not in given.scores}
+            given = await self._given(find, place, wanted.min_score)
+            rest = {each: score for each, score in listed.scores.items() if each not in given}
             page = self._order.page(rest, "score", place, wanted.limit - len(photos))
             photos += page.photos
             scores |= rest
@@ -97,6 +98,15 @@ class Walk:
             if after is None or len(photos) == wanted.limit:
                 return Found(Page(tuple(photos)), listed.found, listed.counted, scores, ranked, after)
             place = after
+
+    async def _given(self, find: Find, place: Cursor, min_score: float) -> set[int]:
+        """All photos of the lists before the one of `place`."""
+        given: set[int] = set()
+        candidates = place.first
+        while 0 < candidates < place.candidates:
+            given.update((await self._list(find, candidates, min_score)).scores)
+            candidates *= _LONGER
+        return given
 
     async def _list(self, find: Find, candidates: int, min_score: float) -> _Listed:
         return await asyncio.to_thread(self._unite, await find(candidates), min_score)
@@ -142,8 +152,8 @@ def shown(score: float) -> float:
 def _next(place: Cursor, page: Page, listed: _Listed, *, is_new: bool) -> Cursor | None:
     """Where to go on behind `page`, which began at `place`: in the same list, or in a longer one."""
     if page.more:
-        return page.last(place.candidates, place.given)
+        return page.last(place.candidates, place.first)
     longer = place.candidates * _LONGER
-    if not listed.goes_on or longer > _MOST_CANDIDATES or (place.given and not is_new):
+    if not listed.goes_on or longer > _MOST_CANDIDATES or (place.candidates > place.first and not is_new):
         return None
-    return Cursor(_ABOVE_ALL, 0, longer, place.candidates)
+    return Cursor(_ABOVE_ALL, 0, longer, place.first)
