@@ -38,6 +38,10 @@ class Checkpointer:
             self._written_back = changes
             self._due.set()
 
+    def write_back(self) -> None:
+        """Begin to write back all that there is."""
+        self._due.set()
+
     def close(self) -> None:
         """Stop after the attempt in hand."""
         self._closing = True

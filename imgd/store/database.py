@@ -125,15 +125,20 @@ class Database:
 
     def _run_writes(self) -> None:
         checkpointed = False  # the daemon before may have left a WAL behind
+        written_back = False
         while True:
             try:
                 item = self._work.get(timeout=None if checkpointed else _CHECKPOINT_AFTER_S)
             except queue.Empty:
-                checkpointed = self._checkpoint()
+                if written_back:
+                    checkpointed = self._checkpoint()
+                else:  # so that there is nothing left to do while nobody can write
+                    self._checkpointer.write_back()
+                    written_back = True
                 continue
             if item is None:
                 return
-            checkpointed = False
+            checkpointed = written_back = False
             work, future = item
             if not future.set_running_or_notify_cancel():
                 continue
