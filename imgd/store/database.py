@@ -24,7 +24,8 @@ _BUSY_TIMEOUT_S = 30.0
 _IDLE_READERS = 4
 _WAL_LIMIT_BYTES = 64 << 20
 _CHECKPOINT_AFTER_S = 5.0
-"""The WAL is emptied once nothing was written for so long; while a reader needs it, that is tried as often."""
+"""Once nothing was written for so long, the WAL is written back, and a fifth of it later emptied; while a reader
+needs it, that is tried again and again."""
 
 
 class Database:
@@ -127,8 +128,9 @@ class Database:
         checkpointed = False  # the daemon before may have left a WAL behind
         written_back = False
         while True:
+            quiet_s = _CHECKPOINT_AFTER_S / 5 if written_back else _CHECKPOINT_AFTER_S
             try:
-                item = self._work.get(timeout=None if checkpointed else _CHECKPOINT_AFTER_S)
+                item = self._work.get(timeout=None if checkpointed else quiet_s)
             except queue.Empty:
                 if written_back:
                     checkpointed = self._checkpoint()
