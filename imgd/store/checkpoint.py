@@ -26,6 +26,7 @@ class Checkpointer:
         """`connect` makes a connection that may write."""
         self._connect = connect
         self._due = threading.Event()
+        self._working = threading.Lock()
         self._closing = False
         self._written_back = 0
         self.is_large = False
@@ -42,6 +43,13 @@ class Checkpointer:
         """Begin to write back all that there is."""
         self._due.set()
 
+    def finish(self, writer: sqlite3.Connection) -> bool:
+        """Write back what is left, by the writer's connection and once the thread is at rest: nothing comes in
+        between then, and the WAL begins anew. False where a reader keeps it."""
+        self.is_large = False
+        with self._working:
+            return _write_back(writer)[1]
+
     def close(self) -> None:
         """Stop after the attempt in hand."""
         self._closing = True
@@ -56,15 +64,17 @@ class Checkpointer:
                 if self._closing:
                     return
                 self._due.clear()
-                self.is_large = write_back(connection) >= _LARGE_PAGES
+                with self._working:
+                    pages, _ = _write_back(connection)
+                self.is_large = pages >= _LARGE_PAGES
         finally:
             connection.close()
 
 
-def write_back(connection: sqlite3.Connection) -> int:
-    """Write back what can be without waiting for anybody, and say how many pages the WAL has."""
+def _write_back(connection: sqlite3.Connection) -> tuple[int, bool]:
+    """Write back what can be without waiting for anybody; how many pages the WAL has, and whether that was all."""
     try:
-        _busy, pages, _written = connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+        _busy, pages, written = connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
     except sqlite3.Error:  # a full disk, say: the next write meets it too, and has somebody to tell
-        return 0
-    return int(pages)
+        return 0, False
+    return int(pages), pages == written

@@ -7,6 +7,7 @@ import os
 import queue
 import sqlite3
 import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
@@ -14,7 +15,7 @@ from pathlib import Path
 from typing import TypeAlias, TypeVar
 
 from imgd.errors import DiskFullError, StoreBusyError, StoreDamagedError, StoreError
-from imgd.store.checkpoint import Checkpointer, write_back
+from imgd.store.checkpoint import Checkpointer
 from imgd.store.migrate import Migration, migrate
 
 T = TypeVar("T")
@@ -23,6 +24,7 @@ Work: TypeAlias = Callable[[sqlite3.Connection], T]
 _BUSY_TIMEOUT_S = 30.0
 _IDLE_READERS = 4
 _WAL_LIMIT_BYTES = 64 << 20
+_KEPT_S = 1.0
 _CHECKPOINT_AFTER_S = 5.0
 """Once nothing was written for so long, the WAL is written back, and a fifth of it later emptied; while a reader
 needs it, that is tried again and again."""
@@ -44,6 +46,8 @@ class Database:
             StoreError: as `migrate`, or when the file is damaged or cannot be opened.
         """
         self.path = path
+        self._wal = path.with_name(path.name + "-wal")
+        self._kept_at = 0.0
         self._work: queue.SimpleQueue[tuple[Work[object], Future[object]] | None] = queue.SimpleQueue()
         self._readers: queue.LifoQueue[sqlite3.Connection] = queue.LifoQueue(_IDLE_READERS)
         self._closed = False
@@ -151,9 +155,18 @@ class Database:
             else:
                 future.set_result(result)
                 self._checkpointer.committed(self._writer.total_changes)
-                if self._checkpointer.is_large:
-                    self._checkpointer.is_large = False
-                    write_back(self._writer)
+                if self._checkpointer.is_large or self._is_overgrown():
+                    self._kept_at = 0.0 if self._checkpointer.finish(self._writer) else time.monotonic()
+
+    def _is_overgrown(self) -> bool:
+        """Whether commits come faster than they are written back, so that they have to wait for it. While a reader
+        keeps the WAL that would help nothing, and is tried once a second."""
+        if time.monotonic() - self._kept_at < _KEPT_S:
+            return False
+        try:
+            return self._wal.stat().st_size > _WAL_LIMIT_BYTES
+        except OSError:
+            return False
 
     def _checkpoint(self) -> bool:
         """Put what is in the WAL into the database and empty the WAL; False where a reader still needs it."""
