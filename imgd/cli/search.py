@@ -76,7 +76,7 @@ class _SearchCommand(click.Command):
 @click.command(cls=_SearchCommand)
 @click.argument("query", nargs=-1, required=True, shell_complete=_complete_query)
 @click.option("-n", "--limit", type=click.IntRange(1, 10_000), help="The most photos (else `search.limit`, 20).")
-@click.option("--all", "every", is_flag=True, help="Every photo that matches.")
+@click.option("--all", "every", is_flag=True, help="All pages, to the last photo that is ranked.")
 @click.option("--sort", type=click.Choice(SORTS), help="The order: best first (else), newest first, or by path.")
 @click.option("--min-score", type=click.FloatRange(0, 1), help="Leave out photos that score less.")
 @click.option("--after", metavar="CURSOR", help="The page that follows; the page before names its CURSOR.")
