@@ -124,6 +124,12 @@ class RequestError(ImgdError):
     """imgd cannot do what was asked."""
 
 
+class CursorError(RequestError):
+    """The page cannot be given."""
+
+    hint = "Use `after` of the page before."
+
+
 class PhotoUnknownError(RequestError):
     """imgd knows no such photo."""
 

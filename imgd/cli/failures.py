@@ -12,6 +12,7 @@ import click
 from imgd.cli.terminal import printable
 from imgd.errors import (
     ConfigError,
+    CursorError,
     DaemonUnreachableError,
     ImgdError,
     IndexBuildingError,
@@ -38,6 +39,7 @@ _CODES: tuple[tuple[type[ImgdError], int], ...] = (
     (DaemonUnreachableError, NO_DAEMON),
     (PhotoUnknownError, NOTHING_FOUND),
     (QueryError, USAGE),
+    (CursorError, USAGE),
     (ConfigError, USAGE),
     # A service manager need not try these again: a person has to do something first.
     (RootError, USAGE),

@@ -238,6 +238,7 @@ def _as_error(problem: protocol.Problem) -> ImgdError:
     kind = getattr(errors, problem.error, None)
     if kind in (
         errors.QueryError,
+        errors.CursorError,
         errors.PhotoUnknownError,
         errors.PreviewMissingError,
         errors.StoreError,

@@ -23,7 +23,7 @@ from imgd.control.protocol import (
     VectorAnswer,
 )
 from imgd.control.services import PhotoName
-from imgd.errors import PhotoUnknownError, RequestError
+from imgd.errors import CursorError, PhotoUnknownError
 from imgd.store.database import Database
 from imgd.store.photos import find_photo_at
 from imgd.store.statements import load_statements
@@ -52,7 +52,7 @@ class LibraryQueries:
         """Up to `limit` failed jobs behind the cursor `after`, by photo.
 
         Raises:
-            RequestError: when the cursor is not one of an earlier answer.
+            CursorError: when the cursor is not one of an earlier answer.
         """
         photo_id, analyzer_id = _cursor(after)
         with self._database.read() as connection:
@@ -75,7 +75,7 @@ def _cursor(after: str) -> tuple[int, int]:
     except ValueError:
         cursor = -1, -1
     if not all(0 <= id_ <= _LARGEST_ID for id_ in cursor):
-        raise RequestError(f"`after={after}` is no cursor", hint="Use `after` of the page before.")
+        raise CursorError(f"`after={after}` is no cursor")
     return cursor
 
 

@@ -41,7 +41,7 @@ class Services(Protocol):
     async def search(self, query: str, options: SearchOptions) -> SearchAnswer:
         """One page of the photos that match.
 
-        Raises QueryError when the query cannot be understood, RequestError when the cursor is not one.
+        Raises QueryError when the query cannot be understood, CursorError when the cursor is not one.
         """
 
     async def warm_search(self) -> CountAnswer:
@@ -63,7 +63,7 @@ class Services(Protocol):
         """The page of groups that follows the cursor `after` ("" for the first). Files that have to be read for it
         are read in the background; the answer does not wait long for that.
 
-        Raises RequestError when there is no such list, or the cursor is none.
+        Raises RequestError when there is no such list, CursorError when the cursor is none.
         """
 
     async def retry(self, request: RetryRequest) -> CountAnswer:

@@ -15,7 +15,7 @@ from imgd.duplicates.near import list_near
 from imgd.duplicates.notes import hashing_notes, library_notes
 from imgd.duplicates.pages import Group, read_groups
 from imgd.duplicates.pairs import list_pairs
-from imgd.errors import RequestError
+from imgd.errors import CursorError, RequestError
 from imgd.pipeline.process import ChildStarter
 from imgd.store.changes import newest_change_seq
 from imgd.store.database import Database
@@ -76,7 +76,7 @@ class DuplicateFinder:
         """Up to `limit` groups behind the cursor `after` ("" for the first page).
 
         Raises:
-            RequestError: the cursor is none of an earlier answer.
+            CursorError: the cursor is none of an earlier answer.
         """
         key = _cursor(after)
         if kind is Kind.IDENTICAL and not after:
@@ -143,4 +143,4 @@ def _cursor(after: str) -> tuple[int, int] | None:
     try:
         return int(saved), int(photo_id)
     except ValueError:
-        raise RequestError(f"`after={after}` is no cursor", hint="Use `after` of the page before.") from None
+        raise CursorError(f"`after={after}` is no cursor") from None

@@ -11,7 +11,7 @@ from typing import Annotated, TypeAlias
 import msgspec
 import xxhash
 
-from imgd.errors import RequestError
+from imgd.errors import CursorError
 
 Key: TypeAlias = float | str | bytes
 """What an answer is sorted by: a score, a moment, or a path."""
@@ -44,7 +44,7 @@ class Cursor:
         """The cursor of an earlier answer; None for the first page.
 
         Raises:
-            RequestError: when `text` is no cursor, or is one of another query or order.
+            CursorError: when `text` is no cursor, or is one of another query or order.
         """
         if not text:
             return None
@@ -55,11 +55,11 @@ class Cursor:
             )
             cursor = cls(base64.b64decode(key, validate=True) if exact else key, *place)  # type: ignore[arg-type]
         except (msgspec.MsgspecError, binascii.Error, UnicodeError, TypeError, ValueError) as error:
-            raise RequestError("`after` is no cursor", hint="Use `after` of the page before.") from error
+            raise CursorError("`after` is no cursor") from error
         if not isinstance(cursor.key, _KINDS[sort]):
-            raise RequestError("`after` is no cursor", hint="Use `after` of the page before.")
+            raise CursorError("`after` is no cursor")
         if mark != _mark(query, sort):
-            raise RequestError(
+            raise CursorError(
                 "`after` is a cursor of another query or order", hint="Ask for the first page without `after`."
             )
         return cursor

@@ -97,7 +97,7 @@ class SearchEngine:
 
         Raises:
             QueryError: when the query cannot be understood.
-            RequestError: when the cursor is not one of an earlier page of this query.
+            CursorError: when the cursor is not one of an earlier page of this query.
         """
         notes = Notes()
         tree = await asyncio.to_thread(lambda: parse(query, self._vocabulary.facts()))

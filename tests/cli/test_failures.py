@@ -8,7 +8,7 @@ import click
 import pytest
 
 from imgd.cli.failures import FAILED, USAGE, run_command
-from imgd.errors import IndexBuildingError, RootError, StoreBusyError
+from imgd.errors import CursorError, IndexBuildingError, RootError, StoreBusyError
 
 
 def run(work: Callable[[], object]) -> int:
@@ -31,6 +31,12 @@ def test_the_code_that_a_command_exits_with_is_passed_on(capsys, code, status):
 def test_a_locked_library_may_pass_so_a_service_manager_tries_again(capsys):
     assert run(raising(StoreBusyError("library.db: database is locked"))) == FAILED
     assert "hint: End that program" in capsys.readouterr().err
+
+
+def test_a_cursor_that_is_none_is_as_wrong_as_a_query(capsys):
+    assert run(raising(CursorError("`after` is no cursor"))) == USAGE
+    message = "imgctl: the page cannot be given: `after` is no cursor\nhint: Use `after` of the page before.\n"
+    assert capsys.readouterr().err == message
 
 
 def test_an_index_that_is_being_built_is_no_fault_of_the_query(capsys):

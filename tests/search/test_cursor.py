@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from imgd.errors import RequestError
+from imgd.errors import CursorError
 from imgd.search.cursor import Cursor, Key
 
 KEYS = st.one_of(
@@ -25,13 +25,13 @@ def test_a_cursor_comes_back_as_it_was(key: tuple[str, Key], photo: int, candida
 def test_what_is_no_cursor_is_refused_or_means_the_first_page(text: str, sort: str) -> None:
     try:
         assert Cursor.decode(text, "dog", sort) is None
-    except RequestError:
+    except CursorError:
         assert text
 
 
 def test_a_cursor_of_another_query_or_order_is_refused() -> None:
     text = Cursor(0.5, 7, 500).encode("dog", "score")
-    with pytest.raises(RequestError, match="another query"):
+    with pytest.raises(CursorError, match="another query"):
         Cursor.decode(text, "cat", "score")
-    with pytest.raises(RequestError):
+    with pytest.raises(CursorError):
         Cursor.decode(text, "dog", "date")
