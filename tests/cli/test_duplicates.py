@@ -3,21 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
-import pty
-import subprocess
-import sys
 
 import pytest
+from terminal_session import run_in_terminal
 
 
-def imgctl(running, *arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "imgd.cli.imgctl", "--socket", str(running.server.path), *arguments]
-    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
-
-
-def test_piped_it_prints_a_line_a_file(running):
-    done = imgctl(running, "duplicates")
+def test_piped_it_prints_a_line_a_file(running, imgctl):
+    done = imgctl("duplicates")
     assert done.returncode == 0
     assert done.stdout.splitlines() == [
         "1\t1\t70000\t640x480\t/photos/cat.jpg",
@@ -28,36 +20,28 @@ def test_piped_it_prints_a_line_a_file(running):
     assert done.stderr == "imgctl: all were read\n"
 
 
-def test_with_json_it_prints_a_group_a_line(running):
-    groups = [json.loads(line) for line in imgctl(running, "duplicates", "--json").stdout.splitlines()]
+def test_with_json_it_prints_a_group_a_line(running, imgctl):
+    groups = [json.loads(line) for line in imgctl("duplicates", "--json").stdout.splitlines()]
     assert [(group["count"], group["saved_bytes"], len(group["files"])) for group in groups] == [
         (2, 70_000, 2)
     ] * 2
 
 
-def test_in_a_terminal_it_shows_tables_and_what_could_be_saved(running):
-    ours, theirs = pty.openpty()
-    command = [sys.executable, "-m", "imgd.cli.imgctl", "--socket", str(running.server.path), "duplicates"]
-    with subprocess.Popen(command, stdout=theirs, stderr=subprocess.DEVNULL) as process:
-        os.close(theirs)
-        shown = b""
-        try:
-            while part := os.read(ours, 4096):
-                shown += part
-        except OSError:  # how a terminal says that the other end is closed
-            pass
-        os.close(ours)
-        assert process.wait(60) == 0
-    assert b"2 files, 140.0 kB, 70.0 kB could be saved" in shown
-    assert b"2 groups, 140.0 kB could be saved." in shown
+def test_in_a_terminal_it_shows_tables_and_what_could_be_saved(running, home):
+    session = run_in_terminal(home, running.server.path, "duplicates")
+    assert session.code == 0
+    assert "2 files, 140.0 kB, 70.0 kB could be saved" in session.text
+    assert "2 groups, 140.0 kB could be saved." in session.text
 
 
 @pytest.mark.parametrize("option", ["--bursts", "--pairs"])
-def test_other_lists_are_asked_for_by_option(running, option):
-    assert imgctl(running, "duplicates", option).returncode == 0
+def test_other_lists_are_asked_for_by_option(running, imgctl, option):
+    done = imgctl("duplicates", option)
+    assert (done.returncode, len(done.stdout.splitlines())) == (0, 2)
+    assert f"/photos/{option[2:]}.jpg" in done.stdout
 
 
-def test_nothing_found_is_exit_code_1(running):
-    done = imgctl(running, "duplicates", "--near")
+def test_nothing_found_is_exit_code_1(running, imgctl):
+    done = imgctl("duplicates", "--near")
     assert (done.returncode, done.stdout) == (1, "")
     assert "no photos look the same" in done.stderr

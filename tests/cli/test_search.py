@@ -58,13 +58,13 @@ def test_json_names_the_next_page_in_its_last_line_alone(running, imgctl):
     assert "after" not in json.loads(following[-1])
 
 
-def test_all_walks_the_pages_to_their_end(running, imgctl, monkeypatch):
+def test_all_walks_the_pages_to_their_end(running, imgctl):
     lines = [json.loads(line) for line in imgctl("search", "--all", "many", "--json").stdout.splitlines()]
     assert [line["photo_id"] for line in lines] == list(range(101, 146))
     assert not any("after" in line for line in lines)
 
 
-def test_all_asks_for_the_next_page_until_there_is_none(running, home, monkeypatch):
+def test_all_asks_for_the_next_page_until_there_is_none(running, home):
     code = """
 import sys
 from imgd.cli import search

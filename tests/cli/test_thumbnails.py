@@ -46,10 +46,10 @@ def test_a_terminal_with_sixels_is_sent_sixels_in_as_many_colours_as_it_has(runn
 
 
 def test_iterm2_is_known_by_its_variables(running, home):
-    session = run_in_terminal(home, running.server.path, *MANY, reply=PLAIN, TERM_PROGRAM="iTerm.app")
-    assert all(strip.startswith(b"\x1b]1337;File=") for strip in placed(session.out, 6))
-    remote = run_in_terminal(home, running.server.path, *MANY, reply=PLAIN, LC_TERMINAL="iTerm2")
-    assert len(placed(remote.out, 6)) == 2
+    for variable in ({"TERM_PROGRAM": "iTerm.app"}, {"LC_TERMINAL": "iTerm2"}):
+        session = run_in_terminal(home, running.server.path, *MANY, reply=PLAIN, **variable)
+        strips = placed(session.out, 6)
+        assert [strip.partition(b"=")[0] for strip in strips] == [b"\x1b]1337;File"] * 2
     inside = run_in_terminal(
         home, running.server.path, *MANY, reply=PLAIN, LC_TERMINAL="iTerm2", TMUX="/tmp/x,1,0"
     )

@@ -142,9 +142,10 @@ class LibraryServices:
         return await asyncio.to_thread(self.queries.failed, after, limit)
 
     async def duplicates(self, kind: str, after: str, limit: int) -> DuplicatesAnswer:
-        """Two groups of one pair each, a page each; `near` finds none."""
+        """Of `identical` two groups, of `near` none, of the others one that is called as they are."""
         wanted = duplicates_kind(kind)
-        groups = () if wanted is Kind.NEAR else (_pair("cat"), _pair("dog"))
+        names = {Kind.IDENTICAL: ("cat", "dog"), Kind.NEAR: ()}.get(wanted, (wanted,))
+        groups = tuple(map(_pair, names))
         first = int(after or 0)
         end = min(first + limit, len(groups))
         return DuplicatesAnswer(
