@@ -59,6 +59,13 @@ def timed() -> Iterator[Stopwatch]:
         _of_this_search.reset(token)
 
 
+@contextmanager
+def waiting_for_encoders() -> Iterator[None]:
+    """Count what is awaited inside as the encoders' time."""
+    with (_of_this_search.get() or Stopwatch()).running():
+        yield
+
+
 class TimedEncoders:
     """Encoders whose time counts towards the search that waits for them; work in the background does not."""
 
@@ -79,9 +86,9 @@ class TimedEncoders:
     ) -> npt.NDArray[np.float32]:
         if background:
             return await self._encoders.encode(space, texts, background=True)
-        with (_of_this_search.get() or Stopwatch()).running():
+        with waiting_for_encoders():
             return await self._encoders.encode(space, texts)
 
     async def encode_photo(self, space: str, photo: PhotoToEncode) -> npt.NDArray[np.float32]:
-        with (_of_this_search.get() or Stopwatch()).running():
+        with waiting_for_encoders():
             return await self._encoders.encode_photo(space, photo)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
@@ -58,7 +58,7 @@ class SearchAnswer:
     notes: tuple[str, ...] = ()
     found_exact: bool = True
     after: str = ""
-    encoder_ms: float = 0.0
+    encoder_ms: float = field(default=0.0, compare=False)
 
 
 class SearchEngine:

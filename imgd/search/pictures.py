@@ -43,16 +43,19 @@ class PictureSearch:
         """The spaces to search: of an old one and its successor, the old one until the new one is complete."""
         return await asyncio.to_thread(self._spaces.serving, self._texts.spaces())
 
-    async def warm(self, space: str) -> None:
-        """Prepare what every search in `space` needs.
+    async def warm(self, space: str) -> bool:
+        """Prepare what every search in `space` needs; False where the library has no vectors there yet.
 
         Raises:
             ImgdError: as `Encoders.encode`.
         """
-        background = await self._texts.whole_background(space)
         index = await asyncio.to_thread(self._spaces.get, space)
-        if index is not None and background is not None:
+        if index is None or not index.space.dimensions:
+            return False
+        background = await self._texts.whole_background(space)
+        if background is not None:
             await asyncio.to_thread(self._cutoffs.renew, index, background)
+        return True
 
     async def find(
         self, space: str, sentence: str, words: Sequence[str], restriction: Restriction | None, candidates: int

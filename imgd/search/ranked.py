@@ -25,6 +25,7 @@ from imgd.search.pictures import PictureSearch
 from imgd.search.query import Like
 from imgd.search.query_texts import QueryTexts
 from imgd.search.rank import Likeness, Signals, certain, score
+from imgd.search.readiness import Readiness
 from imgd.search.restriction import Restriction
 from imgd.search.terms import Terms
 from imgd.search.vocabulary import Vocabulary
@@ -110,6 +111,7 @@ class RankedSearch:
         texts = QueryTexts(encoders, cache)
         self._pictures = PictureSearch(spaces, texts)
         self._meaning = Meaning(database, texts, cache)
+        self._readiness = Readiness(self._pictures, self._meaning)
         self._likeness = LikenessSearch(database, words, spaces, encoders, files)
         self._listing = Listing(database)
 
@@ -119,12 +121,7 @@ class RankedSearch:
 
     async def warm(self) -> None:
         """Prepare every space; without models, nothing."""
-        spaces = self._pictures.spaces()
-        await asyncio.gather(
-            *(self._pictures.warm(each) for each in spaces),
-            *(self._meaning.warm(each) for each in spaces),
-            return_exceptions=True,
-        )
+        await self._readiness.warm(self._pictures.spaces())
 
     async def find(self, prepared: Prepared, candidates: int, cwd: bytes | None, notes: Notes) -> Ranked:
         """The photos of a branch, `candidates` of them for each way of searching.
@@ -135,10 +132,9 @@ class RankedSearch:
         branch, terms, restriction = prepared.branch, prepared.terms, prepared.restriction
         if not branch.is_ranked:
             return await asyncio.to_thread(self._listed, terms, restriction, candidates)
-        (worded, exact), looks, near, (likes, themselves) = await asyncio.gather(
+        (worded, exact), (looks, near), (likes, themselves) = await asyncio.gather(
             asyncio.to_thread(self._find_words, terms, restriction, candidates, notes),
-            self._find_looks(terms, restriction, candidates, notes),
-            self._find_near(terms, restriction),
+            self._find_by_meaning(terms, restriction, candidates, notes),
             self._find_likes(branch.likes, restriction, candidates, cwd, notes),
         )
         words = worded, {**exact, **dict.fromkeys(themselves, 1.0)}
@@ -165,29 +161,25 @@ class RankedSearch:
             notes.add(f"words cannot be searched now: {error.detail or error}")
             return Worded(), {}
 
-    async def _find_looks(
+    async def _find_by_meaning(
         self, terms: Terms, restriction: Restriction | None, candidates: int, notes: Notes
-    ) -> list[Likeness]:
-        """What looks like the words; a query of quoted phrases alone asks for no likeness."""
+    ) -> tuple[list[Likeness], list[Near]]:
+        """What looks like the words, and what is tagged with something near in meaning. A query of quoted phrases
+        alone asks for neither."""
         if not terms.words:
-            return []
-        return await _those_that_work(
-            [
-                self._pictures.find(space, terms.sentence, terms.content_words, restriction, candidates)
-                for space in await self._pictures.serving()
-            ],
-            notes,
-        )
-
-    async def _find_near(self, terms: Terms, restriction: Restriction | None) -> list[Near]:
-        """What is tagged with something near in meaning; what keeps a space from it is noted for its looks."""
-        if not terms.words:
-            return []
-        within = restriction.ids if restriction is not None else None
+            return [], []
         spaces = await self._pictures.serving()
-        return await _those_that_work(
-            [self._meaning.find(space, terms.content_words, within) for space in spaces], Notes()
+        await self._readiness.wait(spaces, notes)
+        within = restriction.ids if restriction is not None else None
+        sentence, words = terms.sentence, terms.content_words
+        looks, near = await asyncio.gather(
+            _those_that_work(
+                [self._pictures.find(each, sentence, words, restriction, candidates) for each in spaces], notes
+            ),
+            # What keeps a space from this is noted for its looks.
+            _those_that_work([self._meaning.find(each, words, within) for each in spaces], Notes()),
         )
+        return looks, near
 
     async def _find_likes(
         self,

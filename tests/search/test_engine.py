@@ -93,7 +93,7 @@ def test_a_new_photo_is_found_by_its_looks_before_its_words_are_indexed(animals)
 def test_a_new_photo_is_found_by_a_whole_tag_before_its_words_are_indexed(animals):
     new = animals.add("new.jpg", tags={"unicorn": 1.0})
     [hit] = animals.search("unicorn").hits
-    assert (hit.photo_id, hit.why) == (new, ("named exactly: unicorn",))
+    assert (hit.photo_id, hit.why) == (new, ("tag: unicorn 1.00",))
 
 
 def test_missing_and_removed_photos_are_not_found_even_before_the_refresh(animals):
