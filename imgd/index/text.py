@@ -38,7 +38,7 @@ class TextIndex:
 
     It is derived from the library: where it is missing, damaged, of another schema or library, or assembled
     otherwise, `refresh` builds it anew in a file beside and puts that in its place. One that can be read serves
-    until then.
+    until then. A file that is removed or replaced while it is open is missing, too.
     """
 
     def __init__(self, path: Path) -> None:
@@ -50,6 +50,7 @@ class TextIndex:
         self._readers = 0
         self._is_replacing = False
         self._database: Database | None = None
+        self._file: tuple[int, int] | None = None  # device and inode of what is open
         self._damage = ""
         self._when_damaged: Callable[[], None] = lambda: None
         self._is_foreign = False  # once it is, it stays so, however far its library comes
@@ -93,7 +94,7 @@ class TextIndex:
 
         Raises:
             IndexBuildingError: when the index is not ready.
-            IndexDamagedError: when it is found damaged: then the next refresh rebuilds it.
+            IndexDamagedError: when it is found damaged or gone: then the next refresh rebuilds it.
             StoreError: when it cannot be read.
         """
         with self._gate:
@@ -103,11 +104,14 @@ class TextIndex:
                 raise IndexBuildingError("the text index is being built")
             self._readers += 1
         try:
+            if not self._is_in_place():  # a new connection would read another file than the old ones
+                raise StoreDamagedError(f"{self.path} was removed or replaced")
             with database.read() as connection:
                 yield connection
         except StoreDamagedError as error:
-            self._damage = str(error)
-            self._when_damaged()
+            was_known, self._damage = bool(self._damage), str(error)
+            if not was_known:  # else a rebuild that fails would be begun again and again without a pause
+                self._when_damaged()
             raise IndexDamagedError(error.detail) from error
         finally:
             with self._gate:
@@ -155,7 +159,18 @@ class TextIndex:
         except BaseException:
             database.close()
             raise
+        status = path.stat()
+        self._file = status.st_dev, status.st_ino
         return database
+
+    def _is_in_place(self) -> bool:
+        try:
+            status = self.path.stat()
+        except FileNotFoundError:
+            return False
+        except OSError:  # what is open can be read all the same
+            return True
+        return (status.st_dev, status.st_ino) == self._file
 
     def _manifest(self) -> _Manifest:
         with self.read() as connection:

@@ -116,6 +116,26 @@ def test_a_text_index_that_a_search_finds_damaged_is_built_anew_though_nothing_c
     assert len(Words(text).matching("bulk")) == len(photos)
 
 
+@pytest.mark.parametrize("other", [None, b"", b"not a database at all" * 1000])
+def test_a_text_index_that_is_removed_or_replaced_is_built_anew_though_nothing_changes(
+    library, text, refresher, monkeypatch, tmp_path, other
+):
+    photos = library.add_many([f"{n}.jpg" for n in range(50)], tags={"bulk": 1.0})
+    each = refresher(lambda: False)
+    each.refresh_now()
+    each.start()
+    assert each.freshness().clean
+    (tmp_path / "text.db").unlink()
+    if other is not None:
+        (tmp_path / "text.db").write_bytes(other)
+    done = wait_until_clean(each, text, monkeypatch)
+    with pytest.raises(IndexDamagedError, match=r"text\.db was removed or replaced"):
+        Words(text).matching("bulk")
+    assert done.wait(20)
+    assert len(Words(text).matching("bulk")) == len(photos)
+    text.check()
+
+
 def test_an_older_library_in_the_place_of_a_newer_one_is_noticed_at_the_start(
     library, make_library, text, refresher, monkeypatch, tmp_path
 ):
