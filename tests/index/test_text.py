@@ -5,26 +5,14 @@ from __future__ import annotations
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
+from text_words import find
 
 from imgd.errors import IndexDamagedError
 from imgd.index.documents import name_words
 from imgd.index.text import TextIndex
 from imgd.index.words import Words
-
-
-@pytest.fixture
-def index(tmp_path: Path) -> Iterator[TextIndex]:
-    made = TextIndex(tmp_path / "text.db")
-    yield made
-    made.close()
-
-
-def find(index: TextIndex, match: str) -> set[int]:
-    return set(Words(index).matching(match).tolist())
 
 
 def test_a_document_holds_what_all_findings_say(library, index):

@@ -13,24 +13,15 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from small_disk import small_disk
+from text_words import find, outdate
 
 from imgd.errors import DiskFullError, StoreError
 from imgd.index.text import TextIndex
 from imgd.index.text_build import build_text
-from imgd.index.words import Words
 
 MANY = 3_000
 """More than are built in the process that asks."""
-
-
-def outdate(path: Path) -> None:
-    """As if the index had been made by an older imgd, which assembled documents otherwise."""
-    with closing(sqlite3.connect(path)) as raw, raw:
-        raw.execute("UPDATE manifest SET assembly = 1")
-
-
-def find(index: TextIndex, match: str) -> set[int]:
-    return set(Words(index).matching(match).tolist())
 
 
 def children(pid: int | str = "self") -> list[int]:
@@ -43,13 +34,6 @@ def children(pid: int | str = "self") -> list[int]:
 def builders(beside: Path, pid: int | str = "self") -> list[int]:
     """Processes that are making `beside`, among the children of `pid`."""
     return [each for each in children(pid) if os.fsencode(beside) in Path(f"/proc/{each}/cmdline").read_bytes()]
-
-
-@pytest.fixture
-def index(tmp_path: Path) -> Iterator[TextIndex]:
-    made = TextIndex(tmp_path / "text.db")
-    yield made
-    made.close()
 
 
 def test_an_index_of_an_older_assembly_serves_until_the_new_one_is_in_place(library, index):
@@ -172,24 +156,18 @@ def test_a_build_ends_with_the_process_that_asked_for_it(library, index):
 
 
 @pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A filesystem of 6 MB."""
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    mounting = ["mount", "-t", "tmpfs", "-o", "size=6m", "imgd-test", str(folder)]
-    if os.geteuid() != 0 or subprocess.run(mounting, capture_output=True, check=False).returncode != 0:
-        pytest.skip("a small filesystem can only be mounted by root, and not in every container")
-    yield folder
-    subprocess.run(["umount", "--lazy", str(folder)], check=True)
+def disk(tmp_path: Path) -> Iterator[Path]:
+    with small_disk(tmp_path / "disk", 6 * 1024) as made:
+        yield made
 
 
-def test_an_index_that_no_longer_fits_on_the_disk_is_told_of_and_the_old_one_serves(library, small_disk):
+def test_an_index_that_no_longer_fits_on_the_disk_is_told_of_and_the_old_one_serves(library, disk):
     photos = library.add_many([f"{n}.jpg" for n in range(MANY)], tags={"bulk": 1.0})
-    index = TextIndex(small_disk / "text.db")
+    index = TextIndex(disk / "text.db")
     try:
         index.refresh(library.database)
-        ballast = small_disk / "ballast"
-        ballast.write_bytes(bytes(os.statvfs(small_disk).f_bavail * 4096 - 200_000))
+        ballast = disk / "ballast"
+        ballast.write_bytes(bytes(os.statvfs(disk).f_bavail * 4096 - 200_000))
         outdate(index.path)
         with pytest.raises(DiskFullError):
             index.refresh(library.database)
@@ -203,13 +181,13 @@ def test_an_index_that_no_longer_fits_on_the_disk_is_told_of_and_the_old_one_ser
         index.close()
 
 
-def test_changes_that_do_not_fit_on_the_disk_are_taken_in_once_there_is_room(library, small_disk):
+def test_changes_that_do_not_fit_on_the_disk_are_taken_in_once_there_is_room(library, disk):
     library.add("first.jpg")
-    index = TextIndex(small_disk / "text.db")
+    index = TextIndex(disk / "text.db")
     try:
         index.refresh(library.database)
-        ballast = small_disk / "ballast"
-        ballast.write_bytes(bytes(os.statvfs(small_disk).f_bavail * 4096 - 400_000))
+        ballast = disk / "ballast"
+        ballast.write_bytes(bytes(os.statvfs(disk).f_bavail * 4096 - 400_000))
         photos = library.add_many([f"{n}.jpg" for n in range(MANY)], tags={"bulk": 1.0})
         with pytest.raises(DiskFullError):
             index.refresh(library.database)

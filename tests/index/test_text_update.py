@@ -3,31 +3,16 @@
 from __future__ import annotations
 
 import itertools
-import sqlite3
 import tempfile
-from collections.abc import Iterator
-from contextlib import closing
 from pathlib import Path
 
-import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from text_words import find, outdate
 
 from imgd.index.text import TextIndex
-from imgd.index.words import Words
 
 WORDS = ["dog", "cat", "sea", "snow", "tree", "house"]
-
-
-@pytest.fixture
-def index(tmp_path: Path) -> Iterator[TextIndex]:
-    made = TextIndex(tmp_path / "text.db")
-    yield made
-    made.close()
-
-
-def find(index: TextIndex, match: str) -> set[int]:
-    return set(Words(index).matching(match).tolist())
 
 
 def segments(index: TextIndex) -> int:
@@ -68,8 +53,7 @@ class Course:
             looks = iter([False] * how[0])
             self.index.refresh(self.library.database, lambda: next(looks, True))
         elif what == "outdate":
-            with closing(sqlite3.connect(self.index.path)) as raw, raw:
-                raw.execute("UPDATE manifest SET assembly = 1")
+            outdate(self.index.path)
         elif what == "reopen":
             self.index.close()
             self.index = TextIndex(self.index.path)

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
 import sqlite3
-import subprocess
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
@@ -15,6 +13,7 @@ from typing import Any
 
 import pytest
 from pipeline_library import Library, write_photo
+from small_disk import small_disk
 
 from imgd.domain import Decoded, DecodeReport, FileStat, Outcome, StoredFinding, Text
 from imgd.pipeline import commit
@@ -188,15 +187,9 @@ def test_a_commit_that_fails_is_kept_and_made_later_with_what_came_meanwhile(pho
 
 
 @pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A filesystem of 3 MB."""
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    mounting = ["mount", "-t", "tmpfs", "-o", "size=3m", "imgd-test", str(folder)]
-    if os.geteuid() != 0 or subprocess.run(mounting, capture_output=True, check=False).returncode != 0:
-        pytest.skip("a small filesystem can only be mounted by root, and not in every container")
-    yield folder
-    subprocess.run(["umount", str(folder)], check=True)
+def disk(tmp_path: Path) -> Iterator[Path]:
+    with small_disk(tmp_path / "disk", 3 * 1024) as made:
+        yield made
 
 
 def fill(ballast: Path) -> None:
@@ -206,14 +199,14 @@ def fill(ballast: Path) -> None:
             file.write(bytes(4096))
 
 
-def test_a_disk_that_is_really_full_costs_nothing_but_time(small_disk: Path, library: Library) -> None:
+def test_a_disk_that_is_really_full_costs_nothing_but_time(disk: Path, library: Library) -> None:
     from toy_analyzers import Header
 
-    database = Database(small_disk / "library.db", migrations())
+    database = Database(disk / "library.db", migrations())
     full = Library(database, library.root, library.settings)
     full.activate(Header)
     full.register(*(write_photo(library.root / f"{number}.png", (4, 4)) for number in range(3)))
-    ballast = small_disk / "ballast"
+    ballast = disk / "ballast"
 
     async def work() -> None:
         async with running(database, photos=1) as bench:
