@@ -10,8 +10,6 @@ is an error of imgd's, and so is a daemon that does not answer.
 from __future__ import annotations
 
 import argparse
-import http.client
-import socket
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -22,9 +20,11 @@ from hypothesis import strategies as st
 from library import LibraryError, library, run
 from photos import make_photo
 
+from imgd.control.client import UnixConnection
 from imgd.search.keys import KEYS
 
 _PHOTOS = 20
+_PATIENCE_S = 60.0
 _PIECES = r"""
 dog cat* "on the " ( ) - NOT OR AND : .. * >= < = 100 2023-06 2023-13 38.7,-9.1,20km like:#1
 like:/etc/passwd has:gps is:raw like:.. 1/0 1e999 nan \ ^ {tag} + % _ ' 类 𝔘 é near: a.b:1
@@ -42,20 +42,7 @@ Texts = st.one_of(
 )
 
 
-class _Connection(http.client.HTTPConnection):
-    """HTTP over the daemon's socket, kept open."""
-
-    def __init__(self, path: Path) -> None:
-        super().__init__("imgd", timeout=60)
-        self._path = path
-
-    def connect(self) -> None:
-        self.sock = socket.socket(socket.AF_UNIX)
-        self.sock.settimeout(60)
-        self.sock.connect(str(self._path))
-
-
-def ask(connection: _Connection, address: str, text: str) -> tuple[int, str]:
+def ask(connection: UnixConnection, address: str, text: str) -> tuple[int, str]:
     """The status of the answer to `text`, and the beginning of its body."""
     connection.request("GET", f"{address}?limit=3&q={quote(text.encode('utf-8', 'surrogatepass'))}")
     answer = connection.getresponse()
@@ -64,7 +51,7 @@ def ask(connection: _Connection, address: str, text: str) -> tuple[int, str]:
 
 def measure(path: Path, count: int) -> tuple[Counter[str], list[str]]:
     """How many answers had which status, and the texts and bodies of those that are errors of imgd's."""
-    connection = _Connection(path)
+    connection = UnixConnection(path, _PATIENCE_S)
     statuses: Counter[str] = Counter()
     wrong: list[str] = []
 

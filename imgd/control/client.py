@@ -35,7 +35,7 @@ class ControlClient:
     def __init__(self, path: Path, timeout_s: float = _ANSWER_TIMEOUT_S) -> None:
         self._path = path
         self._timeout_s = timeout_s
-        self._connection = _UnixConnection(path, min(_CONNECT_TIMEOUT_S, timeout_s))
+        self._connection = UnixConnection(path, min(_CONNECT_TIMEOUT_S, timeout_s))
 
     def status(self) -> protocol.StatusAnswer:
         return self._get("/v1/status", protocol.StatusAnswer)
@@ -69,7 +69,7 @@ class ControlClient:
 
     def warm_search(self) -> None:
         """Let the daemon begin to load what a search needs; nobody waits for it, or learns that it failed."""
-        connection = _UnixConnection(self._path, _PASSING_TIMEOUT_S)
+        connection = UnixConnection(self._path, _PASSING_TIMEOUT_S)
         with suppress(ImgdError), closing(connection), _as_unreachable(connection):
             connection.request("POST", "/v1/search/warm", b"{}", {"content-type": "application/json"})
 
@@ -139,7 +139,7 @@ class ControlClient:
 
     def events(self) -> Iterator[protocol.Progress]:
         """Progress whenever it changes, until the daemon stops. On a connection of its own."""
-        connection = _UnixConnection(self._path)
+        connection = UnixConnection(self._path)
         with closing(connection), _as_unreachable(connection):
             connection.request("GET", "/v1/events")
             with connection.getresponse() as response:
@@ -189,11 +189,12 @@ class ControlClient:
         raise _as_error(problem)
 
 
-class _UnixConnection(http.client.HTTPConnection):
-    """http.client over a Unix socket."""
+class UnixConnection(http.client.HTTPConnection):
+    """http.client over a Unix socket. `timeout_s`: how long it may take to connect, and to answer where the socket
+    is given no other bound."""
 
-    def __init__(self, path: Path, connect_timeout_s: float = _CONNECT_TIMEOUT_S) -> None:
-        super().__init__("localhost", timeout=connect_timeout_s)
+    def __init__(self, path: Path, timeout_s: float = _CONNECT_TIMEOUT_S) -> None:
+        super().__init__("localhost", timeout=timeout_s)
         self.path = path
 
     def connect(self) -> None:
@@ -207,7 +208,7 @@ class _UnixConnection(http.client.HTTPConnection):
 
 
 @contextmanager
-def _as_unreachable(connection: _UnixConnection) -> Iterator[None]:
+def _as_unreachable(connection: UnixConnection) -> Iterator[None]:
     """Whatever the connection raises, as DaemonUnreachableError; the connection is then closed."""
     path = connection.path
     try:

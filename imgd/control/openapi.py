@@ -24,8 +24,7 @@ def describe(version: str) -> dict[str, Any]:
     schemas = dict(zip(ordered, references, strict=True))
     paths: dict[str, dict[str, Any]] = {}
     for endpoint in ENDPOINTS:
-        path = endpoint.path
-        paths.setdefault(path, {})[endpoint.method.lower()] = _operation(endpoint, schemas)
+        paths.setdefault(endpoint.path, {})[endpoint.method.lower()] = _operation(endpoint, schemas)
     paths["/v1/events"] = {
         "get": {
             "summary": "Progress as server-sent events, whenever it changes",

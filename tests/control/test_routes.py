@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import http.client
 import json
-import socket
 import threading
+from contextlib import closing
+from pathlib import Path
 
 import msgspec
 import pytest
 
-from imgd.control.client import ControlClient
+from imgd.control.client import ControlClient, UnixConnection
 from imgd.control.protocol import RetryRequest
 from imgd.errors import (
     DaemonUnreachableError,
@@ -23,16 +23,11 @@ from imgd.errors import (
 from imgd.search.options import SearchOptions
 
 
-def ask(path: object, method: str, url: str, body: bytes | None = None) -> tuple[int, bytes]:
-    connection = http.client.HTTPConnection("localhost")
-    connection.sock = socket.socket(socket.AF_UNIX)
-    connection.sock.connect(str(path))
-    try:
+def ask(path: Path, method: str, url: str, body: bytes | None = None) -> tuple[int, bytes]:
+    with closing(UnixConnection(path, 60.0)) as connection:
         connection.request(method, url, body)
         response = connection.getresponse()
         return response.status, response.read()
-    finally:
-        connection.close()
 
 
 def test_status_counts_photos_and_jobs(client):
@@ -67,9 +62,7 @@ def test_a_search_sends_only_what_was_asked_for(client, running):
 
 def test_a_preview_is_the_bytes_of_a_jpeg(client, running, library_services):
     assert client.preview(102) == library_services.preview_jpeg(102)
-    connection = http.client.HTTPConnection("localhost")
-    with socket.socket(socket.AF_UNIX) as connection.sock:
-        connection.sock.connect(str(running.server.path))
+    with closing(UnixConnection(running.server.path, 60.0)) as connection:
         connection.request("GET", "/v1/photos/102/preview")
         assert connection.getresponse().headers["content-type"] == "image/jpeg"
 
