@@ -181,8 +181,6 @@ def test_queries_go_first_between_the_batches_of_a_background_request() -> None:
 
     asyncio.run(work())
 
-    asyncio.run(work())
-
 
 def test_a_killed_idle_process_is_replaced() -> None:
     async def work() -> None:

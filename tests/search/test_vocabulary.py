@@ -136,7 +136,9 @@ def test_a_half_typed_query_is_completed(shelf, typed, completed):
 
 def test_what_is_completed_finds_what_it_names(shelf):
     for typed in ("camera:", "person:", "lens:", "tag:", "place:", "root:", "artist:"):
-        for completed in shelf.vocabulary.complete(typed, 50):
+        completions = shelf.vocabulary.complete(typed, 50)
+        assert completions, typed
+        for completed in completions:
             assert shelf.find(completed) or completed == "tag:cat", completed
 
 
