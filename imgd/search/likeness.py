@@ -141,7 +141,7 @@ class LikenessSearch:
             present = {row[0] for row in rows}
         similarities = {each: value for each, value in best.items() if each in present}
         complete = all(len(each) < candidates for each in found)
-        return Likeness(index.space.name, similarities, cutoff.least, cutoff.centre, cutoff.scatter, complete)
+        return Likeness(index.space.name, similarities, cutoff.least, *cutoff.scale, complete)
 
     def _stored(self, photo_id: int) -> dict[str, Vectors]:
         """The vectors of the whole photo, by space."""

@@ -20,6 +20,10 @@ NEAREST = 2 / 3
 COPY = 0.995
 """What a copy reaches at least, the rounding of stored vectors and of indexes included."""
 
+SAME = 16.0
+"""How many scatters being the same counts in a ranking: alone it scores 0.476 (`rank.score`), in every library. By
+the library's own scatters that would depend on how much its photos differ: between 0.13 and 0.5."""
+
 SAMPLE = 1000
 """Photos whose pairs are compared."""
 
@@ -39,6 +43,12 @@ class PhotoCutoff:
         """The similarity from which two photos count as alike."""
         nearest = self.centre + NEAREST * (1.0 - self.centre)
         return min(self.centre + OUTSTANDING * self.scatter, nearest, COPY)
+
+    @property
+    def scale(self) -> tuple[float, float]:
+        """From which similarity on likeness counts in a ranking, and how much more counts as one scatter there."""
+        centre = min(self.centre, COPY)
+        return centre, (1.0 - centre) / SAME
 
 
 class PhotoCutoffs:

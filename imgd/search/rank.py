@@ -43,7 +43,8 @@ class Likeness:
 
     `similarities`: photo id -> that of its best vector, best first, those below `least` too; `least`: the
     similarity from which a photo counts as found, infinite where nothing matches; `centre` and `scatter`: where
-    similarity by chance lies, and how far it scatters. `complete`: a photo that is not among them has no vector.
+    similarity by chance lies, and how much more counts as one scatter. `complete`: a photo that is not among them
+    has no vector. `target`: what stands after `like:`; empty where words were asked for.
     """
 
     space: str
@@ -52,6 +53,7 @@ class Likeness:
     centre: float = 0.0
     scatter: float = 1.0
     complete: bool = False
+    target: str = ""
 
     def judges(self, photo_id: int) -> bool:
         """Whether it can be told how much the photo looks like it."""

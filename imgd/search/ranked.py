@@ -49,7 +49,7 @@ class Ranked:
     """The photos that a branch found, with their scores, 0 to 1.
 
     `unlisted`: how many more match that are not among the candidates; `counted`: whether that is all of them.
-    `signals` and `near` say why.
+    `signals` and `near` say why. `themselves`: photos that stand after `like:` -> as what they were typed.
     """
 
     terms: Terms
@@ -58,6 +58,7 @@ class Ranked:
     counted: bool = True
     signals: Signals = field(default_factory=Signals)
     near: Sequence[Near] = ()
+    themselves: Mapping[int, str] = field(default_factory=dict)
 
     @property
     def goes_on(self) -> bool:
@@ -68,11 +69,12 @@ class Ranked:
         )
 
     def why(self, photo_id: int, of_which: str = "") -> list[str]:
-        """The reasons that are no words of the photo, in short: `looks like: 0.41 (cut-off 0.28)`, and
-        `puppy ~ golden retriever 0.61`. `of_which` stands before those that do not say what was asked for."""
+        """The reasons that are no words of the photo, in short: `looks like: 0.41 (cut-off 0.28)`, `looks like
+        a.jpg: 0.93 (cut-off 0.72)`, and `puppy ~ golden retriever 0.61`. `of_which` stands before those that do
+        not say what was asked for."""
         lines = [line for each in self.near for line in each.reasons(photo_id)]
         return lines + [
-            f"{of_which}looks like: {each.similarities[photo_id]:.2f} (cut-off {each.least:.2f})"
+            f"{_looks_like(each, of_which)}: {each.similarities[photo_id]:.2f} (cut-off {each.least:.2f})"
             for each in self.signals.likenesses
             if each.similarities.get(photo_id, -1.0) >= each.least
         ]
@@ -80,14 +82,31 @@ class Ranked:
     def reasons(self, photo_id: int, of_which: str = "") -> list[str]:
         """What else is to be known: exact hits, and the rank in each way of searching, `of_which` before it."""
         signals = self.signals
-        named = f"named exactly: {self.terms.sentence}" if self.terms.sentence else "the photo itself"
-        lines = [named] if photo_id in signals.exact else []
+        lines = []
+        if photo_id in self.themselves:
+            lines.append(f"the photo itself: {self.themselves[photo_id]}")
+        elif photo_id in signals.exact:
+            lines.append(f"named exactly: {self.terms.sentence}")
         ranks = [("by all words", signals.full), ("by some words", signals.partial)]
         ranks.append(("by meaning", sorted(signals.near, key=lambda each: (-signals.near[each], each))))
-        ranks += [(f"by looks in {each.space}", list(each.similarities)) for each in signals.likenesses]
+        by_words = [(of_which, way, found) for way, found in ranks]
+        by_looks = [(*_by_looks(each, of_which), list(each.similarities)) for each in signals.likenesses]
         return lines + [
-            f"{of_which}rank {found.index(photo_id) + 1} {way}" for way, found in ranks if photo_id in found
+            f"{asked}rank {found.index(photo_id) + 1} {way}"
+            for asked, way, found in (*by_words, *by_looks)
+            if photo_id in found
         ]
+
+
+def _looks_like(likeness: Likeness, of_which: str) -> str:
+    return f"looks like {likeness.target}" if likeness.target else f"{of_which}looks like"
+
+
+def _by_looks(likeness: Likeness, of_which: str) -> tuple[str, str]:
+    """What was asked for, where the second does not say it, and the way of searching."""
+    if likeness.target:
+        return "", f"by likeness to {likeness.target} in {likeness.space}"
+    return of_which, f"by looks in {likeness.space}"
 
 
 class RankedSearch:
@@ -138,7 +157,8 @@ class RankedSearch:
             self._find_likes(branch.likes, restriction, candidates, cwd, notes),
         )
         words = worded, {**exact, **dict.fromkeys(themselves, 1.0)}
-        return await asyncio.to_thread(self._score, prepared, words, near, (*looks, *likes), notes)
+        ranked = await asyncio.to_thread(self._score, prepared, words, near, (*looks, *likes), notes)
+        return replace(ranked, themselves=themselves)
 
     def _listed(self, terms: Terms, restriction: Restriction | None, candidates: int) -> Ranked:
         """Filters alone, beside other branches: the newest photos, all alike."""
@@ -188,10 +208,11 @@ class RankedSearch:
         candidates: int,
         cwd: bytes | None,
         notes: Notes,
-    ) -> tuple[list[Likeness], set[int]]:
-        """What looks like the photos after `like:`, one after the other, and which of the library's these are."""
+    ) -> tuple[list[Likeness], dict[int, str]]:
+        """What looks like the photos after `like:`, one after the other, and which of the library's these are,
+        with what was typed for each."""
         found: list[Likeness] = []
-        themselves: set[int] = set()
+        themselves: dict[int, str] = {}
         for like in likes:
             try:
                 target = await self._likeness.resolve(like.target, cwd)
@@ -203,9 +224,9 @@ class RankedSearch:
             likenesses = await _those_that_work(
                 [self._likeness.find(target, space, restriction, candidates) for space in target.vectors], notes
             )
-            if any(target.photo_id in each.similarities for each in likenesses):
-                themselves.update(each for each in [target.photo_id] if each is not None)
-            found += likenesses
+            if target.photo_id is not None and any(target.photo_id in each.similarities for each in likenesses):
+                themselves[target.photo_id] = like.target
+            found += [replace(each, target=like.target) for each in likenesses]
         return found, themselves
 
     def _score(

@@ -144,6 +144,33 @@ def test_alternatives_repeat_no_reason_and_say_whose_ranks_are_meant(album):
     assert "named exactly: dog" in hit.reasons
 
 
+@pytest.mark.parametrize("between", [" OR ", " "])
+def test_reasons_of_several_likenesses_say_which_photo_is_meant(album, between):
+    dog, cat = (f"#{album.photos[name]}" for name in ("dog", "cat"))
+    album.add("both.jpg", "dog cat")
+    answer = asyncio.run(album.engine.search(f"like:{dog}{between}like:{cat}", SearchOptions(explain=True)))
+    [hit] = [hit for hit in answer.hits if hit.photo_id == album.photos["dog"]]
+    assert any(line.startswith(f"looks like {dog}: 1.00 (cut-off ") for line in hit.why)
+    assert f"the photo itself: {dog}" in hit.reasons
+    assert f"rank 1 by likeness to {dog} in meaning" in hit.reasons
+    assert not any(line.startswith(f"looks like {cat}: 1.00") for line in hit.reasons)
+
+
+def test_a_photo_that_looks_like_itself_is_not_said_to_be_named_by_the_words_beside_it(album):
+    cat = f"#{album.photos['cat']}"
+    answer = asyncio.run(album.engine.search(f"dog like:{cat}", SearchOptions(explain=True)))
+    [hit] = [hit for hit in answer.hits if hit.photo_id == album.photos["cat"]]
+    assert "named exactly: dog" not in hit.reasons
+    assert f"the photo itself: {cat}" in hit.reasons
+
+
+def test_a_copy_scores_just_below_the_photo_itself_and_what_is_less_alike_scores_less(album):
+    copy, near = album.add("copy.jpg", "boat"), album.add("near.jpg", "boat sea")
+    scores = {hit.photo_id: hit.score for hit in album.search(f"like:#{album.photos['boat']}").hits}
+    assert scores[copy] == 0.476
+    assert 0.1 < scores[near] < 0.45
+
+
 QUERIES = st.one_of(st.text(max_size=60), st.lists(st.sampled_from(PIECES), max_size=12).map("".join))
 
 

@@ -12,7 +12,7 @@ import pytest
 from grown_library import Library
 
 from imgd.index.spaces import SpaceIndexes
-from imgd.search.photo_cutoff import PhotoCutoffs
+from imgd.search.photo_cutoff import SAME, PhotoCutoffs
 
 Vectors = npt.NDArray[np.float64]
 
@@ -63,6 +63,17 @@ def test_few_pairs_are_above_the_limit_and_copies_always_are(bench: Bench, commo
 def test_photos_that_are_all_alike_still_have_copies(bench: Bench) -> None:
     bench.add(around(100.0, 20))
     assert bench.least() < 0.999
+
+
+@pytest.mark.parametrize("common", [0.0, 1.0, 5.0, 100.0])
+def test_a_copy_counts_the_same_in_every_library(bench: Bench, common: float) -> None:
+    bench.add(around(common, 20))
+    index = bench.spaces.get("s")
+    assert index is not None
+    cutoff = bench.cutoffs.of_photos(index)
+    assert cutoff is not None
+    centre, scatter = cutoff.scale
+    assert (1.0 - centre) / scatter == pytest.approx(SAME)
 
 
 def test_one_photo_has_a_limit_and_none_has_not(bench: Bench) -> None:
