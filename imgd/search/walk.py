@@ -86,13 +86,14 @@ class Walk:
         photos: list[Placed] = []
         scores: dict[int, float] = {}
         ranked: list[Ranked] = []
+        given = await self._given(find, place, wanted.min_score)
         while True:
             listed = await self._list(find, place.candidates, wanted.min_score)
-            given = await self._given(find, place, wanted.min_score)
             rest = {each: score for each, score in listed.scores.items() if each not in given}
             page = self._order.page(rest, "score", place, wanted.limit - len(photos))
             photos += page.photos
             scores |= rest
+            given |= rest.keys()  # where it goes on, then with a longer list
             ranked += listed.ranked
             after = _next(place, page, listed, is_new=bool(rest))
             if after is None or len(photos) == wanted.limit:

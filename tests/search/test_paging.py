@@ -10,6 +10,7 @@ from imgd.errors import RequestError
 from imgd.index import words
 from imgd.search.engine import SearchAnswer
 from imgd.search.options import SearchOptions
+from imgd.search.ranked import RankedSearch
 
 QUERIES = ["beach", "iso:>=400", "-night", "beach OR iso:>=400", '"by night"', "beach -night"]
 SORTS = ["score", "date", "path"]
@@ -154,3 +155,23 @@ def test_scores_fall_within_each_list(many):
     answers = pages(many, "beach", "score", 100)
     first = [hit.score for answer in answers[:5] for hit in answer.hits]
     assert first == sorted(first, reverse=True)
+
+
+def test_no_page_ranks_the_same_candidates_twice(many, monkeypatch):
+    asked: list[int] = []
+    find = RankedSearch.find
+
+    async def counted(search, prepared, candidates, *others):
+        asked.append(candidates)
+        return await find(search, prepared, candidates, *others)
+
+    monkeypatch.setattr(RankedSearch, "find", counted)
+    ranked: list[list[int]] = []
+
+    def note() -> None:
+        ranked.append(asked.copy())
+        asked.clear()
+
+    pages(many, "beach", "score", 190, note)
+    assert max(map(len, ranked)) > 1  # there is a page of two lists
+    assert all(len(each) == len(set(each)) for each in ranked)
