@@ -11,23 +11,20 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 import xxhash
+from grown_library import Library, stored
 
 from imgd.store.changes import next_change_seq
-from imgd.store.database import Database
-from imgd.store.migrate import migrations
 
 CAMERA = "EOS R6"
 
 
-class Shelf:
-    """One root with photos; every method is one committed change."""
+class Shelf(Library):
+    """One root with real files."""
 
     def __init__(self, folder: Path) -> None:
         self.root = folder / "photos"
         self.root.mkdir()
-        self.database = Database(folder / "library.db", migrations())
-        self._folders: dict[str, int] = {}
-        self._do(self._found)
+        super().__init__(folder / "library.db")
 
     def add(
         self,
@@ -76,11 +73,10 @@ class Shelf:
                     (photo_id, f"{phash:016x}", photo_id, contrast),
                 )
             if vector is not None:
-                data = (vector / np.linalg.norm(vector)).astype(np.float16).tobytes()
                 connection.execute(
                     "INSERT INTO vectors (space_id, photo_id, analyzer_id, generation, data)"
                     " VALUES (1, ?, 2, 1, ?)",
-                    (photo_id, data),
+                    (photo_id, stored(vector)),
                 )
             connection.execute(
                 "INSERT INTO metadata (photo_id, taken_at, camera_model, shutter_s) VALUES (?, ?, ?, ?)",
@@ -90,9 +86,6 @@ class Shelf:
             return photo_id
 
         return self._do(work)
-
-    def lose(self, photo_id: int) -> None:
-        self.do("UPDATE photos SET state = 'missing', missing_since = 1.0 WHERE id = ?", photo_id)
 
     def unplug(self) -> None:
         self.do("UPDATE roots SET state = 'offline'")
@@ -104,10 +97,6 @@ class Shelf:
 
         self._do(work)
 
-    def ask(self, statement: str, *values: object) -> list[tuple[object, ...]]:
-        with self.database.read() as connection:
-            return connection.execute(statement, values).fetchall()
-
     def _found(self, connection: sqlite3.Connection) -> None:
         connection.execute(
             "INSERT INTO roots (id, path, display_path) VALUES (1, ?, ?)", (bytes(self.root), str(self.root))
@@ -117,18 +106,6 @@ class Shelf:
             " VALUES (1, 'technical', '1', ''), (2, 'sees', '1', '')"
         )
         connection.execute("INSERT INTO spaces (id, name, dimensions) VALUES (1, 'sight', 16)")
-
-    def _folder(self, connection: sqlite3.Connection, folder: str) -> int:
-        if folder not in self._folders:
-            row = connection.execute(
-                "INSERT INTO folders (root_id, path, display_path) VALUES (1, ?, ?) RETURNING id",
-                (folder.encode(), folder),
-            ).fetchone()
-            self._folders[folder] = row[0]
-        return self._folders[folder]
-
-    def _do(self, work: object) -> object:
-        return self.database.write(work).result()  # type: ignore[arg-type]
 
 
 @pytest.fixture

@@ -22,7 +22,6 @@ class Library:
     def __init__(self, path: Path) -> None:
         self.database = Database(path, migrations())
         self._inodes = itertools.count(1)
-        self._folders: dict[str, int] = {}
         self._do(self._found)
 
     def _found(self, connection: sqlite3.Connection) -> None:
