@@ -131,8 +131,8 @@ def leaves(node: Node) -> Iterator[Word | Phrase | Filter | Like]:
             yield node
 
 
-def filters(node: Node, *, excluded: bool = False) -> Iterator[str]:
-    """Every filter of `node` as it is written, from left to right, with a minus sign where it excludes."""
+def filters(node: Node, *, excluded: bool = False) -> Iterator[Filter | Not]:
+    """Every filter of `node` from left to right, excluding ones as what they exclude by."""
     match node:
         case Not(term):
             yield from filters(term, excluded=not excluded)
@@ -140,7 +140,32 @@ def filters(node: Node, *, excluded: bool = False) -> Iterator[str]:
             for term in terms:
                 yield from filters(term, excluded=excluded)
         case Filter():
-            yield f"-{node}" if excluded else str(node)
+            yield Not(node) if excluded else node
+
+
+def written(condition: Filter | Not) -> str:
+    """One of `filters` as it can be typed: `iso:>=1600`, `-camera:sony`."""
+    return f"-{condition.term}" if isinstance(condition, Not) else str(condition)
+
+
+def are_all_met(node: Node) -> bool:
+    """Whether what matches `node` meets every one of its `filters`: none is one of several alternatives."""
+    parts = _conjuncts(node, negated=False)
+    return all(isinstance(each, Filter) or next(filters(each), None) is None for each in parts)
+
+
+def _conjuncts(node: Node, *, negated: bool) -> Iterator[Node]:
+    match node:
+        case Not(term):
+            yield from _conjuncts(term, negated=not negated)
+        case And(terms) if not negated:
+            for term in terms:
+                yield from _conjuncts(term, negated=False)
+        case Or(terms) if negated:
+            for term in terms:
+                yield from _conjuncts(term, negated=True)
+        case _:
+            yield node
 
 
 def _bounded(alternatives: list[_Conjunction]) -> list[_Conjunction]:

@@ -8,11 +8,13 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
+import numpy as np
+
 from imgd.config import SearchSettings
 from imgd.index.spaces import SpaceIndexes
 from imgd.index.text import TextIndex
 from imgd.index.words import Words
-from imgd.search.branches import Branch, branches, filters, leaves
+from imgd.search.branches import Branch, are_all_met, branches, filters, leaves, written
 from imgd.search.clock import AllEncoders, TimedEncoders, timed
 from imgd.search.conditions import Condition
 from imgd.search.cursor import Cursor
@@ -114,7 +116,8 @@ class SearchEngine:
                 found = await self._walk.page(partial(self._rank, prepared, options, notes), wanted)
             else:
                 found = await asyncio.to_thread(self._list, prepared, wanted)
-        hits = await asyncio.to_thread(self._hits, found, tuple(filters(tree)), options)
+        typed = tree if options.explain or not all(each.is_ranked for each in alternatives) else None
+        hits = await asyncio.to_thread(self._hits, found, typed, options)
         return SearchAnswer(
             query,
             hits,
@@ -175,13 +178,25 @@ class SearchEngine:
         scores = {each.photo_id: 1.0 for each in page.photos}
         return Found(page, found, counted, scores, after=page.last() if page.more else None)
 
-    def _hits(self, found: Found, typed: Sequence[str], options: SearchOptions) -> tuple[SearchHit, ...]:
+    def _hits(self, found: Found, typed: Node | None, options: SearchOptions) -> tuple[SearchHit, ...]:
+        """`typed`: the query, where its filters are to be told as reasons."""
         photo_ids = [each.photo_id for each in found.page.photos]
-        explained = self._explanations.explain(photo_ids, found.ranked, typed, in_full=options.explain)
+        met = self._met(typed, photo_ids) if typed is not None else {}
+        explained = self._explanations.explain(photo_ids, found.ranked, met, in_full=options.explain)
         return tuple(
             SearchHit(each.photo_id, each.path, shown(found.scores[each.photo_id]), each.why, each.reasons)
             for each in explained
         )
+
+    def _met(self, tree: Node, photo_ids: Sequence[int]) -> Mapping[int, Sequence[str]]:
+        """The filters of the query that each photo meets."""
+        met: dict[int, list[str]] = {each: [] for each in photo_ids}
+        all_met, ids = are_all_met(tree), np.array(photo_ids, np.int64)
+        for each in filters(tree):
+            keeps = ids if all_met else ids[self._filters.compile(each).keep(ids)]
+            for photo_id in keeps.tolist():
+                met[photo_id].append(written(each))
+        return met
 
 
 def _is_of_words(term: Word | Phrase | Filter | Like) -> bool:

@@ -46,11 +46,17 @@ class Explanations:
         self._sql = load_statements("imgd.search", "search")
 
     def explain(
-        self, photo_ids: Sequence[int], rankings: Sequence[Ranked], filters: Sequence[str], *, in_full: bool
+        self,
+        photo_ids: Sequence[int],
+        rankings: Sequence[Ranked],
+        met: Mapping[int, Sequence[str]],
+        *,
+        in_full: bool,
     ) -> list[Explained]:
         """The photos in the same order, without those that were purged since they were found.
 
-        `filters`: those of the query, as they were typed; they are the reason where there is no other.
+        `met`: photo id -> the filters that it meets, as they were typed; they are the reason where there is no
+        other.
         """
         values = {"photo_ids": json.dumps(list(photo_ids))}
         with self._database.read() as library:
@@ -74,6 +80,7 @@ class Explanations:
             reasons: list[str] = []
             if in_full or not why:
                 reasons = [line for each, of_which in finders for line in each.reasons(photo_id, of_which)]
+            filters = met.get(photo_id, ())
             why = why or reasons[:1] or list(filters)
             if filters:
                 reasons.append(f"filters: {' '.join(filters)}")

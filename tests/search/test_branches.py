@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from imgd.errors import QueryError
-from imgd.search.branches import MOST_BRANCHES, Branch, branches, is_filter
+from imgd.search.branches import MOST_BRANCHES, Branch, are_all_met, branches, filters, is_filter
 from imgd.search.grammar import parse
 from imgd.search.query import And, Filter, Like, Node, Not, Or, Phrase, Word
 
@@ -50,6 +50,12 @@ def test_the_branches_of_a_query_mean_what_the_query_means(tree: Node, true: fro
     except QueryError:
         return  # too many alternatives
     assert any(branch_holds(branch, true) for branch in found) == holds(tree, true)
+
+
+@given(TREES, st.frozensets(st.sampled_from(LEAVES)))
+def test_where_no_filter_is_an_alternative_all_are_met(tree: Node, true: frozenset[Node]) -> None:
+    if are_all_met(tree) and holds(tree, true):
+        assert all(holds(each, true) for each in filters(tree))
 
 
 def test_a_query_without_or_is_one_branch() -> None:

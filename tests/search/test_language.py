@@ -129,6 +129,23 @@ def test_a_filter_that_excludes_is_told_with_its_minus_sign(album):
     assert hit.why == ("iso:>=1600", "-camera:canon", "-is:raw", "camera:sony")
 
 
+@pytest.mark.parametrize(
+    ("query", "of_dog", "of_cat"),
+    [
+        ("iso:100 OR camera:sony", "iso:100 camera:sony", "camera:sony"),
+        ("iso:100 OR cat", "iso:100", None),
+        ("dog iso:100 OR cat iso:3200", "iso:100", "iso:3200"),
+        ("(dog OR cat) camera:sony -iso:1600", "camera:sony -iso:1600", "camera:sony -iso:1600"),
+        ("(dog OR cat) -(iso:100 camera:sony) OR has:caption", "has:caption", "-iso:100"),
+    ],
+)
+def test_of_alternatives_those_filters_are_told_that_the_photo_meets(album, query, of_dog, of_cat):
+    answer = asyncio.run(album.engine.search(query, SearchOptions(explain=True)))
+    told = {hit.photo_id: [line for line in hit.reasons if line.startswith("filters: ")] for hit in answer.hits}
+    assert told[album.photos["dog"]] == [f"filters: {of_dog}"]
+    assert told[album.photos["cat"]] == ([f"filters: {of_cat}"] if of_cat else [])
+
+
 def test_reasons_of_alternatives_say_which_they_belong_to(album):
     [hit] = [hit for hit in album.search("house OR tree").hits if hit.photo_id == album.photos["tree"]]
     assert any(line.startswith("tree: looks like: ") for line in hit.why)
