@@ -50,5 +50,6 @@ def _encode(encoder: Any, request: EncodeRequest) -> EncodeAnswer:
 
 
 def _photo_input(photo: PhotoToEncode) -> PhotoInput:
-    pixels = np.frombuffer(photo.pixels, np.uint8).reshape(photo.pixel_height, photo.pixel_width, 3)
+    level = photo.level
+    pixels = np.frombuffer(level.pixels, np.uint8).reshape(level.height, level.width, 3)
     return PhotoInput(0, os.fsdecode(photo.path), photo.format, photo.width, photo.height, pixels)

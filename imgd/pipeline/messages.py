@@ -145,19 +145,6 @@ class LaneEnd(Struct, frozen=True, array_like=True, tag=True):
     reason: str
 
 
-class PhotoToEncode(Struct, frozen=True, array_like=True):
-    """A photo for a query encoder. `pixels`: (pixel_height, pixel_width, 3) uint8; `width`, `height`: of the full
-    upright photo."""
-
-    path: bytes
-    format: str
-    width: int
-    height: int
-    pixel_height: int
-    pixel_width: int
-    pixels: bytes
-
-
 class FilePixels(Struct, frozen=True, array_like=True):
     """The pixels of a file at one size: (height, width, 3) uint8, longest edge min(edge, original)."""
 
@@ -165,6 +152,16 @@ class FilePixels(Struct, frozen=True, array_like=True):
     height: int
     width: int
     pixels: bytes
+
+
+class PhotoToEncode(Struct, frozen=True, array_like=True):
+    """A photo for a query encoder. `width`, `height`: of the full upright photo."""
+
+    path: bytes
+    format: str
+    width: int
+    height: int
+    level: FilePixels
 
 
 class FileAnswer(Struct, frozen=True, array_like=True):

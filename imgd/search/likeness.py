@@ -187,10 +187,7 @@ class LikenessSearch:
     ) -> tuple[dict[str, Vectors], list[ImgdError]]:
         """The vectors by space, and why others are not among them."""
         photos = {
-            each.edge: PhotoToEncode(
-                path, file.format, file.width, file.height, each.height, each.width, each.pixels
-            )
-            for each in file.levels
+            each.edge: PhotoToEncode(path, file.format, file.width, file.height, each) for each in file.levels
         }
         rows = await asyncio.gather(
             *(self._encoders.encode_photo(space, photos[edge]) for space, edge in edges.items()),

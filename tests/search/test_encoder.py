@@ -15,7 +15,7 @@ import numpy.typing as npt
 import pytest
 
 from imgd.errors import ModelMissingError, SearchError
-from imgd.pipeline.messages import AnalyzerSpec, PhotoToEncode
+from imgd.pipeline.messages import AnalyzerSpec, FilePixels, PhotoToEncode
 from imgd.pipeline.process import ChildStarter
 from imgd.search import encoder_child
 from imgd.search.encoder import EncoderProcess
@@ -247,7 +247,7 @@ def test_an_idle_process_ends_and_the_next_search_starts_another(monkeypatch: py
 
 def photo(colour: tuple[int, int, int], name: bytes = b"a.jpg", size: tuple[int, int] = (3, 4)) -> PhotoToEncode:
     pixels = np.full((*size, 3), colour, np.uint8)
-    return PhotoToEncode(b"/p/" + name, "jpeg", 40, 30, *size, pixels.tobytes())
+    return PhotoToEncode(b"/p/" + name, "jpeg", 40, 30, FilePixels(max(size), *size, pixels.tobytes()))
 
 
 def test_a_photo_becomes_one_row_in_a_process_of_its_own() -> None:
