@@ -22,7 +22,10 @@ from imgd.store.statements import load_statements
 MOST_LABELS = 50_000
 """The tags with the most photos are compared with words; 50,000 take 38 MB in a space of 384 dimensions."""
 
-_RECOUNT_S = 600.0
+_RECOUNT_S, _RECOUNT_NEW_S = 600.0, 60.0
+"""So long after a count the tags are counted again where photos have changed, or where there are new tags. A count
+reads every tag of every photo, and an ingest of keywords brings new ones all the time."""
+
 _STEP, _SAVED_EVERY = 256, 2048
 
 Halves = npt.NDArray[np.float16]
@@ -67,28 +70,37 @@ class Labels:
         self._folder = folder
         self._sql = load_statements("imgd.search", "meaning")
         self._known: dict[str, KnownLabels] = {}
-        self._counted: dict[str, _Counted] = {}
+        self._counting = asyncio.Lock()
+        self._counted: _Counted | None = None
+        self._complete_of: dict[str, _Counted] = {}
         self._refreshing: dict[str, asyncio.Task[None]] = {}
 
     def known(self, space: str) -> KnownLabels | None:
         """The tags whose vectors are there now. Others are encoded in the background, for later searches."""
-        running = self._refreshing.get(space)
-        if running is None or running.done():
-            self._refreshing[space] = asyncio.create_task(self._refresh(space), name=f"labels of {space}")
+        self._begin(space, at_once=False)
         return self._known.get(space)
 
     async def warm(self, space: str) -> None:
         """Return once every tag has its vector, or it cannot be had."""
-        self.known(space)
-        await self._refreshing[space]
+        await self._begin(space, at_once=True)
 
-    async def _refresh(self, space: str) -> None:
-        """Take in new tags and, now and then, new counts. Without its model a space stays as it is."""
+    def _begin(self, space: str, *, at_once: bool) -> asyncio.Task[None]:
+        """The refresh that goes on, or a new one."""
+        running = self._refreshing.get(space)
+        if running is None or running.done():
+            refresh = self._refresh(space, at_once=at_once)
+            running = self._refreshing[space] = asyncio.create_task(refresh, name=f"labels of {space}")
+        return running
+
+    async def _refresh(self, space: str, *, at_once: bool) -> None:
+        """Take in new tags and new counts, now and then or `at_once`. Without its model a space stays as it is."""
         with contextlib.suppress(ImgdError):
-            counted = await asyncio.to_thread(self._count, self._counted.get(space))
-            if counted is not None:
+            async with self._counting:
+                counted = await asyncio.to_thread(self._count, self._counted, at_once=at_once)
+                self._counted = counted
+            if self._complete_of.get(space) is not counted:
                 await self._complete(space, counted)
-                self._counted[space] = counted
+                self._complete_of[space] = counted
 
     async def _complete(self, space: str, counted: _Counted) -> None:
         """Publish what has its vector, then encode the rest, and publish it bit by bit."""
@@ -117,15 +129,19 @@ class Labels:
 
     # ------------------------------------------------------------------ blocking: in threads
 
-    def _count(self, before: _Counted | None) -> _Counted | None:
-        """The tags with the most photos; None while nothing has changed that would be worth counting."""
+    def _count(self, before: _Counted | None, *, at_once: bool) -> _Counted:
+        """The tags with the most photos; those of `before` while nothing has changed that is worth counting."""
         with self._database.read() as library:
             newest_label = library.execute(self._sql["newest_label"]).fetchone()[0] or 0
             change_seq = newest_change_seq(library)
-            if before is not None and newest_label == before.newest_label:
-                is_recent = time.monotonic() - before.at < _RECOUNT_S
-                if is_recent or change_seq == before.change_seq:
-                    return None
+            if before is not None:
+                rested_s = time.monotonic() - before.at
+                if newest_label != before.newest_label:
+                    is_due = at_once or rested_s >= _RECOUNT_NEW_S
+                else:
+                    is_due = change_seq != before.change_seq and rested_s >= _RECOUNT_S
+                if not is_due:
+                    return before
             rows = library.execute(self._sql["labels"], {"limit": MOST_LABELS}).fetchall()
             photos = library.execute(self._sql["photos"]).fetchone()[0]
         labels = [Label(id_, text, count, bool(is_object)) for id_, text, count, is_object in rows]

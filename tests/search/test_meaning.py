@@ -214,6 +214,44 @@ def test_a_search_uses_the_tags_encoded_so_far_and_does_not_wait(asked):
     assert second.scores
 
 
+@pytest.fixture
+def counts(asked, monkeypatch) -> list[object]:
+    """An item for each tag, each time that the tags of the library are counted."""
+    counted: list[object] = []
+    read = labels_module.Label
+
+    def made(*row: object) -> labels_module.Label:
+        counted.append(row)
+        return read(*row)
+
+    monkeypatch.setattr(labels_module, "Label", made)
+    return counted
+
+
+def test_searches_count_the_tags_again_once_a_minute_though_new_ones_come_all_the_time(asked, counts, monkeypatch):
+    asked.library.add("a.jpg", tags=[("terrier", 0.9)])
+    asked.find("dog")
+    asked.library.add("b.jpg", tags=[("tabby", 0.9)])
+
+    async def ask() -> Near | None:
+        await asked.meaning.find(SPACE, ["cat"], None)
+        await asyncio.gather(*(each for each in asyncio.all_tasks() if each.get_name() == f"labels of {SPACE}"))
+        return await asked.meaning.find(SPACE, ["cat"], None)
+
+    counts.clear()
+    assert not asyncio.run(ask()).scores
+    assert not counts
+    monkeypatch.setattr(labels_module, "_RECOUNT_NEW_S", 0.0)
+    assert asyncio.run(ask()).scores
+
+
+def test_a_space_without_its_model_does_not_have_the_tags_counted_by_every_search(asked, counts):
+    asked.library.add("a.jpg", tags=[("terrier", 0.9)])
+    asked.encoders.missing = True
+    assert [asked.find("dog") for _ in range(3)] == [None, None, None]
+    assert len(counts) == 1
+
+
 def test_the_tags_with_the_most_photos_are_compared(asked, monkeypatch):
     monkeypatch.setattr(labels_module, "MOST_LABELS", 1)
     for n in range(3):
