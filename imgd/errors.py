@@ -108,6 +108,12 @@ class DiskFullError(ImgdError):
     hint = "Free some space; imgd goes on by itself, and nothing that was committed is lost."
 
 
+class SheetError(ImgdError):
+    """The contact sheet cannot be written."""
+
+    hint = "Name a place that you can write to."
+
+
 class SocketPathError(ImgdError):
     """The control socket cannot be made."""
 

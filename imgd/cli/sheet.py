@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import math
 import os
 import tempfile
@@ -13,6 +14,7 @@ import click
 
 from imgd.cli.terminal import printable
 from imgd.cli.tiles import Tile, draw_grid
+from imgd.errors import DiskFullError, SheetError
 
 _MARK = b"contact sheet by imgd"
 _SIDE_PX, _LABEL_PX, _GAP_PX = 256, 21, 8
@@ -47,19 +49,24 @@ def write_sheet(target: Path, tiles: Sequence[Tile]) -> None:
     """Draw the tiles and put the sheet in its place, in one step.
 
     Raises:
-        OSError: it cannot be written; what was there is still there.
+        DiskFullError, SheetError: it cannot be written; what was there is still there.
     """
     columns = max(1, min(len(tiles), math.ceil(math.sqrt(len(tiles) * 1.3))))
     sheet = draw_grid(tiles, columns, _SIDE_PX, _LABEL_PX, _GAP_PX)
-    descriptor, draft = tempfile.mkstemp(prefix=".", suffix=".jpg", dir=target.parent)
     try:
-        with open(descriptor, "wb") as file:
-            sheet.save(file, "JPEG", quality=_QUALITY, comment=_MARK)
-        Path(draft).replace(target)
-    except BaseException:
-        with suppress(OSError):
-            Path(draft).unlink()
-        raise
+        descriptor, draft = tempfile.mkstemp(prefix=".", suffix=".jpg", dir=target.parent)
+        try:
+            with open(descriptor, "wb") as file:
+                sheet.save(file, "JPEG", quality=_QUALITY, comment=_MARK)
+            Path(draft).replace(target)
+        except BaseException:
+            with suppress(OSError):
+                Path(draft).unlink()
+            raise
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise DiskFullError(f"no room for {target}", hint="Free some space, or name another place.") from error
+        raise SheetError(f"{target}: {error.strerror or error}") from error
 
 
 def _is_sheet(path: Path) -> bool:

@@ -125,12 +125,17 @@ class DaemonServices:
                 for hit in answer.hits
             ),
             took_ms=round((time.perf_counter() - began) * 1000, 1),
-            notes=tuple(answer.notes),
+            notes=answer.notes if answer.hits else (*answer.notes, *self._what_is_to_come()),
             found=answer.found,
             found_exact=answer.found_exact,
             after=answer.after,
             encoder_ms=round(answer.encoder_ms, 1),
         )
+
+    def _what_is_to_come(self) -> list[str]:
+        """Why something that is there may not be found yet."""
+        waiting = self._unfinished(0) or (["analysis is paused"] if self._parts.pipeline.paused else [])
+        return [f"more may be found later: {' and '.join(waiting)}"] if waiting else []
 
     async def warm_search(self) -> CountAnswer:
         return CountAnswer(self._parts.engine.begin_warming())

@@ -21,7 +21,8 @@ def library_notes(database: Database, kind: Kind) -> list[str]:
     if out_of_reach:
         notes.append(f"left out: {_photos(out_of_reach)} of roots that are offline or removed")
     if missing:
-        notes.append(f"left out: {_photos(missing)} whose files are missing")
+        files = "file is" if missing == 1 else "files are"
+        notes.append(f"left out: {_photos(missing)} whose {files} missing")
     if kind is Kind.IDENTICAL and unread > 0:
         notes.append(f"not compared: {_photos(unread)} not read yet")
     if kind is Kind.NEAR and no_hash > 0:

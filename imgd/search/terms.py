@@ -39,8 +39,9 @@ class Terms:
     @property
     def content_words(self) -> tuple[str, ...]:
         """The single words that say what a photo shows; all words where none does."""
-        words = [each for each in re.findall(r"[\w'’]+", self.sentence.lower()) if len(each) > 1]
-        telling = [each for each in words if each not in STOP_WORDS]
+        words = re.findall(r"[\w'’]+", self.sentence.lower())
+        # A letter is no word; of other scripts a single character is.
+        telling = [each for each in words if each not in STOP_WORDS and (len(each) > 1 or not each.isascii())]
         return tuple(dict.fromkeys(telling or words))
 
     @property

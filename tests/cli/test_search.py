@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
+from small_disk import small_disk
 from terminal_session import run_in_terminal
 
 ODD = b"/photos/many/caf\xe9\n\x1b[31mred.jpg"
@@ -225,3 +226,12 @@ def test_help_shows_the_common_part_of_the_language(imgctl):
     text = imgctl("search", "--help").stdout
     for term in ('"birthday cake"', "dog OR wolf", "iso:>=1600", 'person:"Anna K"', "like:photo.jpg", "-cat"):
         assert term in text
+
+
+def test_a_contact_sheet_that_does_not_fit_on_the_disk_is_told_of_and_leaves_nothing(running, imgctl, tmp_path):
+    with small_disk(tmp_path / "disk", 8) as disk:
+        done = imgctl("search", "many", "--contact-sheet", str(disk / "out.jpg"))
+        assert done.returncode == 5
+        assert f"no room for {disk / 'out.jpg'}" in done.stderr
+        assert "name another place" in done.stderr
+        assert list(disk.iterdir()) == []

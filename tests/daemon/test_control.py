@@ -43,6 +43,7 @@ def test_a_pause_stops_analysis_and_nothing_else(library: Daemon) -> None:
         assert {job["state"] for job in known["jobs"]} == {"owed"}
         assert library.status()["state"] == "paused"
         assert library.found("old07") == ["old07.jpg"]
+        assert "more may be found later: analysis is paused" in library.ctl("search", "tomorrow").err
         answer = library.ctl("wait", "--timeout", "0.5")
         assert answer.code == 4
         assert "paused" in answer.err

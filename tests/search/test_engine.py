@@ -199,3 +199,11 @@ def test_a_warm_engine_encodes_nothing_but_the_query(animals):
 def test_warming_without_a_model_is_no_error(animals):
     animals.encoders.missing = True
     asyncio.run(animals.engine.warm())
+
+
+@pytest.mark.parametrize(("query", "word"), [("a", "a"), ("猫", "猫")])
+def test_the_reason_of_a_query_of_one_character_is_where_it_stands(bench, query, word):
+    photo = bench.add("x.jpg", texts=[("caption", f"{word} of"), ("caption", "other")])
+    bench.refresh()
+    [hit] = bench.search(query).hits
+    assert (hit.photo_id, hit.why[0]) == (photo, f"caption: {word} of")
