@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import resource
 import signal
+import threading
 import time
 from collections.abc import Sequence
 
@@ -29,7 +30,7 @@ class Report(Analyzer[None]):
             if "leave" in photo.path:
                 os._exit(0)
             if "hang" in photo.path:
-                time.sleep(3600)
+                threading.Event().wait()
         return [
             Finding(facts={"batch": len(photos), "pid": os.getpid(), "pixels": photo.image.flatten().tolist()[:3]})
             for photo in photos

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-import time
+import threading
 
 import numpy as np
 
@@ -26,7 +26,7 @@ class Behaving(ImageFormat):
         if does == "abort":
             os.abort()
         if does == "hang":
-            time.sleep(3600)
+            threading.Event().wait()
         while does == "burn":
             pass
         if does == "grow":
