@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 
-import numpy as np
-
 from imgd.index.documents import LEAST_TAG_SCORE
 from imgd.index.matches import Ids
 from imgd.index.words import Words
@@ -60,10 +58,7 @@ def _add(found: dict[int, float], rows: Iterable[tuple[int, float]]) -> None:
 
 
 def _kept(found: dict[int, float], restriction: Restriction | None) -> dict[int, float]:
-    if restriction is None or not found:
-        return found
-    photo_ids = np.fromiter(found, np.int64, len(found))
-    return {photo_id: found[photo_id] for photo_id in photo_ids[restriction.keep(photo_ids)].tolist()}
+    return found if restriction is None else restriction.kept(found)
 
 
 def _json(photo_ids: Ids) -> str:

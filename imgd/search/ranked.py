@@ -8,8 +8,6 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypeVar
 
-import numpy as np
-
 from imgd.errors import ImgdError, ModelError, QueryError, SearchError
 from imgd.index.spaces import SpaceIndexes
 from imgd.index.words import Words
@@ -242,9 +240,8 @@ class RankedSearch:
         for each in near:
             for photo_id, value in each.scores.items():
                 nearness[photo_id] = max(value, nearness.get(photo_id, 0.0))
-        if restriction is not None and nearness:
-            photo_ids = np.fromiter(nearness, np.int64, len(nearness))
-            nearness = {each: nearness[each] for each in photo_ids[restriction.keep(photo_ids)].tolist()}
+        if restriction is not None:
+            nearness = restriction.kept(nearness)
         sure = frozenset(photo_id for each in near for photo_id in each.sure if photo_id in nearness)
         signals = Signals(exact, worded.full, frozenset(), worded.partial, nearness, likenesses, sure)
         if prepared.terms.words and not certain(signals):  # else doubtful matches are in good company, and count

@@ -2,39 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Protocol
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
 
 from imgd.index.matches import Ids, among
 from imgd.index.words import Words
+from imgd.search.conditions import Condition
 from imgd.search.terms import Terms, without
 
 NARROW = 20_000
 """Up to so many photos a restriction is a list of them: every search is then made over these alone."""
-
-
-class Condition(Protocol):
-    """Filters, compiled: a set of photos that need not be listed to be asked."""
-
-    @property
-    def is_inverse(self) -> bool:
-        """Whether it is told by what is not in it, and so has most photos of any large library."""
-        ...
-
-    def ids(self, limit: int) -> Ids | None:
-        """The photos in rising order; None when there are more than `limit`."""
-        ...
-
-    def all_ids(self) -> Ids:
-        """All photos in rising order, however many."""
-        ...
-
-    def keep(self, photo_ids: Ids) -> npt.NDArray[np.bool_]:
-        """Which of `photo_ids` are in the set."""
-        ...
 
 
 class Restriction:
@@ -64,6 +43,11 @@ class Restriction:
         if self._has_filters and kept.any():
             kept[kept] = self._condition.keep(photo_ids[kept])
         return kept
+
+    def kept(self, scores: Mapping[int, float]) -> dict[int, float]:
+        """Those of `scores`, by photo id, that may be found."""
+        photo_ids = np.fromiter(scores, np.int64, len(scores))
+        return {photo_id: scores[photo_id] for photo_id in photo_ids[self.keep(photo_ids)].tolist()}
 
     def all_ids(self) -> Ids:
         """Every photo that may be found, in rising order; for 500,000 photos tens of milliseconds."""
