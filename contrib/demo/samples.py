@@ -25,7 +25,17 @@ PHOTOS = (
 )
 """The photographs among the data files of scikit-image's wheel."""
 
-SEARCHES = ("cat", "kitten", "a cup of coffee", "rocket launch", "motorbike", "tripod", "submarine")
+SEARCHES = (
+    "cat",
+    "kitten",
+    "a cup of coffee",
+    "rocket launch",
+    "motorbike",
+    "tripod",
+    "(cat OR cup) orientation:landscape",
+    "like:motorcycle_left.png",
+    "submarine",
+)
 """By tag, by meaning, by both and by file name; the last one is of nothing that these photos show."""
 
 _NOWHERE = "submarine"
