@@ -84,11 +84,18 @@ class SearchEngine:
         self._settings = settings
         self._words = Words(text_index)
         self._vocabulary = Vocabulary(database, facts)
-        self._filters = Filters(database, text_index, self._vocabulary)
-        self._ranked = RankedSearch(
-            database, self._words, self._vocabulary, spaces, TimedEncoders(encoders), files=files, cache=cache
-        )
+        self._filters = Filters(database, self._words, self._vocabulary)
         self._listing = Listing(database)
+        self._ranked = RankedSearch(
+            database,
+            self._words,
+            self._vocabulary,
+            spaces,
+            TimedEncoders(encoders),
+            self._listing,
+            files=files,
+            cache=cache,
+        )
         self._walk = Walk(database)
         self._explanations = Explanations(database, self._words)
         self._freshness = Freshness(database, text_index)

@@ -11,7 +11,6 @@ import numpy as np
 from imgd.errors import QueryError
 from imgd.index.documents import LEAST_TAG_SCORE
 from imgd.index.spelling import fold
-from imgd.index.text import TextIndex
 from imgd.index.words import Words
 from imgd.metadata.gazetteer import find_place
 from imgd.search.clauses import All, AnyOf, Clauses, Part, Without
@@ -48,12 +47,12 @@ class Filters:
     def __init__(
         self,
         database: Database,
-        text_index: TextIndex,
+        words: Words,
         vocabulary: Vocabulary,
         today: Callable[[], date] = lambda: datetime.now().astimezone().date(),
     ) -> None:
         self._database = database
-        self._words = Words(text_index)
+        self._words = words
         self._vocabulary = vocabulary
         self._today = today
         self._locate = lru_cache(_PLACES)(find_place)

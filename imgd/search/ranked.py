@@ -117,6 +117,7 @@ class RankedSearch:
         vocabulary: Vocabulary,
         spaces: SpaceIndexes,
         encoders: AllEncoders,
+        listing: Listing,
         *,
         files: Files,
         cache: Path,
@@ -130,7 +131,7 @@ class RankedSearch:
         self._meaning = Meaning(database, texts, cache)
         self._readiness = Readiness(self._pictures, self._meaning)
         self._likeness = LikenessSearch(database, words, spaces, encoders, files)
-        self._listing = Listing(database)
+        self._listing = listing
 
     @property
     def space_count(self) -> int:

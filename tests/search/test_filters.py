@@ -10,6 +10,7 @@ from shelf import BEACH, BROKEN, NEW, NIGHT, PHOTOS, SCAN, Shelf, Shown
 
 from imgd.errors import QueryError, StoreError
 from imgd.index.text import TextIndex
+from imgd.index.words import Words
 from imgd.search.filters import Filters
 from imgd.search.grammar import parse
 from imgd.search.keys import HAS, IS, KEYS
@@ -277,7 +278,7 @@ def test_a_name_that_the_library_does_not_have_finds_nothing_and_says_so(
 
 
 def test_words_of_a_field_need_the_text_index(shelf: Shelf, tmp_path) -> None:
-    filters = Filters(shelf.database, TextIndex(tmp_path / "none.db"), shelf.vocabulary)
+    filters = Filters(shelf.database, Words(TextIndex(tmp_path / "none.db")), shelf.vocabulary)
     with pytest.raises(StoreError, match="text index"):
         filters.compile(parse("caption:dog"))
     assert len(filters.compile(parse("tag:dog")).all_ids())

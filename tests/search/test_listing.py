@@ -36,8 +36,9 @@ def shelf(bench):
 def restriction(bench, query: str) -> Restriction:
     [branch] = branches(parse(query))
     database = bench.library.database
-    condition = Filters(database, bench.text, Vocabulary(database)).compile(And(branch.conditions))
-    found = Restriction(condition, Terms.of(branch), Words(bench.text), has_filters=bool(branch.conditions))
+    words = Words(bench.text)
+    condition = Filters(database, words, Vocabulary(database)).compile(And(branch.conditions))
+    found = Restriction(condition, Terms.of(branch), words, has_filters=bool(branch.conditions))
     found.ids = None  # as it is where they are too many for a list
     return found
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from imgd.analyzers.technical import Technical
 from imgd.index.text import TextIndex
+from imgd.index.words import Words
 from imgd.search.conditions import Condition
 from imgd.search.filters import Filters
 from imgd.search.grammar import parse
@@ -48,7 +49,7 @@ class Shelf:
         self.ids: dict[str, int] = {}
         self.add(photos)
         self.vocabulary = Vocabulary(self.database, {"technical": Technical.facts})
-        self.filters = Filters(self.database, self.text, self.vocabulary, lambda: TODAY)
+        self.filters = Filters(self.database, Words(self.text), self.vocabulary, lambda: TODAY)
 
     def add(self, photos: Iterable[Shown]) -> None:
         self.database.write(lambda connection: self._fill(connection, photos)).result()
