@@ -92,7 +92,7 @@ class SearchEngine:
             self._vocabulary,
             spaces,
             TimedEncoders(encoders),
-            self._listing,
+            listing=self._listing,
             files=files,
             cache=cache,
         )

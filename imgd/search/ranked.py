@@ -117,8 +117,8 @@ class RankedSearch:
         vocabulary: Vocabulary,
         spaces: SpaceIndexes,
         encoders: AllEncoders,
-        listing: Listing,
         *,
+        listing: Listing,
         files: Files,
         cache: Path,
     ) -> None:
