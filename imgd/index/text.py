@@ -155,7 +155,6 @@ class TextIndex:
         try:
             with database.read() as connection:
                 connection.execute(self._sql["manifest"]).fetchone()[0]
-            database.write(lambda connection: connection.execute(self._sql["checkpoint_apart"])).result()
         except BaseException:
             database.close()
             raise

@@ -1,4 +1,4 @@
-"""Bringing an open text index up to date: many short writes, with merging and checkpoints between them."""
+"""Bringing an open text index up to date: many short writes, with merging between them."""
 
 from __future__ import annotations
 
@@ -28,17 +28,12 @@ full."""
 _TIDY_S = 2.0
 """How long a refresh merges on at its end, when everything can be found already."""
 
-_WRITES_A_CHECKPOINT = 32
-"""They fill the WAL with some 30 MB. The first write after a checkpoint syncs the new header of the WAL, and waits
-for a busy disk, so that there should not be many."""
-
 
 class TextUpdate:
     """One refresh of the index in `database` from `library`.
 
-    FTS5 merges nothing while it writes (the migrations say so), and no commit writes the WAL back, for either may
-    take long. Both are done between the writes: merging in steps of their own, checkpoints by the connection of a
-    reader, which holds up neither writers nor readers.
+    FTS5 merges nothing while it writes (the migrations say so), for that may take long: it is done between the
+    writes, in steps of its own.
     """
 
     def __init__(self, database: Database, library: Database, stopped: Callable[[], bool]) -> None:
@@ -50,7 +45,6 @@ class TextUpdate:
         self._source = DocumentSource()
         self._chunk = _Pace(_LEAST_CHUNK, _FIRST_CHUNK, _MOST_CHUNK)
         self._pages = _Pace(_LEAST_PAGES, _FIRST_PAGES, _MOST_PAGES)
-        self._writes = 0
 
     def run(self) -> int:
         """Bring every document up to the library's newest change; returns how many photos were read for it.
@@ -68,7 +62,6 @@ class TextUpdate:
         if not self._stopped():
             self._write(lambda connection: connection.execute(self._sql["cover"], {"covered": target}))
             self._tidy()
-        self._checkpoint()
         return read
 
     def _put_changed(self, position: Position, target: int) -> int:
@@ -152,14 +145,7 @@ class TextUpdate:
         result = self._database.write(timed).result()
         took_s = time.perf_counter() - began
         self.longest_write_s = max(self.longest_write_s, took_s)
-        self._writes += 1
-        if self._writes % _WRITES_A_CHECKPOINT == 0:
-            self._checkpoint()
         return result, took_s
-
-    def _checkpoint(self) -> None:
-        with self._database.read() as connection:
-            connection.execute(self._sql["checkpoint"]).fetchone()
 
 
 class _Pace:

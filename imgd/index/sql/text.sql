@@ -37,13 +37,6 @@ INSERT INTO words (words, rank) VALUES ('hashsize', :bytes);
 -- name: merge_words
 INSERT INTO words (words, rank) VALUES ('merge', :pages);
 
--- name: checkpoint_apart
--- Commits leave the WAL alone.
-PRAGMA wal_autocheckpoint = 0;
-
--- name: checkpoint
-PRAGMA wal_checkpoint(PASSIVE);
-
 -- name: check_words
 INSERT INTO words (words, rank) VALUES ('integrity-check', 1);
 
