@@ -19,7 +19,7 @@ from imgd.errors import DiskFullError, StoreError
 from imgd.index.built import Breadth
 from imgd.index.positions import Positions
 from imgd.index.shapes import Kind, Layers
-from imgd.index.text import sync_folder
+from imgd.weights.files import sync_directory
 
 _BLOCK = 1 << 20
 _SPOTS = 64
@@ -105,7 +105,7 @@ def save(folder: Path, made: Made) -> Manifest:
         beside.write_bytes(msgspec.json.format(msgspec.json.encode(manifest), indent=1))
         _sync(beside)
         beside.replace(folder / f"{stem}.json")
-        sync_folder(folder)
+        sync_directory(folder)
     except (OSError, RuntimeError) as error:
         for each in (path, ids, sieve):
             with suppress(OSError):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator
@@ -19,6 +18,7 @@ from imgd.store.changes import library_identity, newest_change_seq
 from imgd.store.database import Database
 from imgd.store.migrate import migrations
 from imgd.store.statements import load_statements
+from imgd.weights.files import sync_directory
 
 _FEW = 1_000
 """Up to so many photos are built here, which takes a tenth of a second; more of them in a process of their own."""
@@ -231,7 +231,7 @@ class TextIndex:
                     self.path.replace(self.path.with_name(self.path.name + ".damaged"))
                 _unlink_database(self.path, ("-wal", "-shm"))
                 beside.replace(self.path)
-                sync_folder(self.path.parent)
+                sync_directory(self.path.parent)
                 self._database = self._open(self.path)
             finally:
                 self._is_replacing = False
@@ -241,15 +241,6 @@ class TextIndex:
         if self._database is None:
             raise StoreError("the text index is closed")
         return self._database
-
-
-def sync_folder(folder: Path) -> None:
-    """Make the folder's own entries durable: a rename before this may be undone by a power cut."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _unlink_database(path: Path, suffixes: tuple[str, ...] = ("", "-wal", "-shm")) -> None:
