@@ -14,7 +14,7 @@ from imgd.errors import ImgdError
 from imgd.index.spaces import SpaceIndexes
 from imgd.index.text import TextIndex
 from imgd.index.vectors import SpaceIndex, SpaceStatus
-from imgd.store.changes import newest_change_seq
+from imgd.store.changes import count_changed, newest_change_seq
 from imgd.store.database import Database
 from imgd.store.spaces import Superseded, read_superseded, remove_superseded
 from imgd.store.statements import load_statements
@@ -104,8 +104,7 @@ class IndexRefresher:
             covered = 0
         with self._database.read() as library:
             newest = newest_change_seq(library)
-            place = {"covered": covered, "limit": DIRTY_COUNTED}
-            dirty = library.execute(self._sql["count_changed"], place).fetchone()[0] if covered < newest else 0
+            dirty = count_changed(library, covered, DIRTY_COUNTED) if covered < newest else 0
         spaces = tuple(index.status() for index in self._spaces.all())
         faults = (*self._faults.values(), *(space.fault for space in spaces if space.fault))
         return IndexStatus(newest, covered, dirty, self._dirty_since, faults, spaces)

@@ -5,9 +5,8 @@ from __future__ import annotations
 from imgd.errors import ImgdError
 from imgd.index.text import TextIndex
 from imgd.search.notes import Notes
-from imgd.store.changes import newest_change_seq
+from imgd.store.changes import count_changed, newest_change_seq
 from imgd.store.database import Database
-from imgd.store.statements import load_statements
 
 _DIRTY_COUNTED = 10_000
 
@@ -18,7 +17,6 @@ class Freshness:
     def __init__(self, database: Database, text_index: TextIndex) -> None:
         self._database = database
         self._text_index = text_index
-        self._sql = load_statements("imgd.search", "search")
 
     def tell(self, notes: Notes) -> None:
         """Note how many changed photos the text index does not have yet, or that it cannot be asked at all."""
@@ -33,8 +31,7 @@ class Freshness:
         with self._database.read() as library:
             if covered >= newest_change_seq(library):
                 return
-            place = {"covered": covered, "limit": _DIRTY_COUNTED}
-            dirty = library.execute(self._sql["dirty"], place).fetchone()[0]
+            dirty = count_changed(library, covered, _DIRTY_COUNTED)
         if dirty:
             more = "more than " if dirty == _DIRTY_COUNTED else ""
             photos = "photo" if dirty == 1 else "photos"

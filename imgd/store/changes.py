@@ -18,6 +18,12 @@ def newest_change_seq(connection: sqlite3.Connection) -> int:
     return int(connection.execute("SELECT value FROM counters WHERE name = 'change_seq'").fetchone()[0])
 
 
+def count_changed(connection: sqlite3.Connection, covered_seq: int, limit: int) -> int:
+    """How many photos have changed since the change `covered_seq`; `limit`, where it is that many or more."""
+    statement = "SELECT count(*) FROM (SELECT 1 FROM photos WHERE change_seq > ? LIMIT ?)"
+    return int(connection.execute(statement, (covered_seq, limit)).fetchone()[0])
+
+
 def library_identity(connection: sqlite3.Connection) -> int:
     """What no other library has, but a copy of this one: an index of another must not serve."""
     row = connection.execute("SELECT value FROM counters WHERE name = 'identity'").fetchone()

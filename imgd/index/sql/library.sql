@@ -10,9 +10,6 @@ WHERE change_seq > :at_seq AND change_seq <= :target ORDER BY change_seq, id LIM
 -- name: removed_photos
 SELECT photo_id FROM removed_photos WHERE change_seq > :covered AND photo_id > :after ORDER BY photo_id LIMIT :limit;
 
--- name: count_changed
-SELECT count(*) FROM (SELECT 1 FROM photos WHERE change_seq > :covered LIMIT :limit);
-
 -- name: next_photos
 SELECT id FROM photos WHERE id > :after ORDER BY id LIMIT :limit;
 

@@ -13,9 +13,6 @@ WHERE photos.id IN (SELECT value FROM json_each(:photo_ids));
 SELECT photo_id, label, max(score) FROM tags JOIN labels ON labels.id = label_id
 WHERE photo_id IN (SELECT value FROM json_each(:photo_ids)) GROUP BY photo_id, label;
 
--- name: dirty
-SELECT count(*) FROM (SELECT 1 FROM photos WHERE change_seq > :covered LIMIT :limit);
-
 -- What a query names exactly: the surest first, by an index.
 
 -- name: tagged
