@@ -126,7 +126,7 @@ def test_missing_and_offline_photos_are_neither_hashed_nor_listed_and_told_of(sh
     page = ask(shelf)
     assert page.groups == ()
     assert set(hashes(shelf).values()) == {None}
-    assert page.notes == ("left out: 1 photo whose files are missing",)
+    assert page.notes == ("left out: 1 photo whose file is missing",)
     shelf.unplug()
     assert "left out: 2 photos of roots that are offline or removed" in ask(shelf).notes
 
