@@ -11,8 +11,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from imgd.duplicates.listing import Ids, Listing, Stopped, make_listing
+from imgd.duplicates.listing import Listing, Stopped, make_listing
 from imgd.duplicates.shots import Runs, frame_number, has_fraction, seconds
+from imgd.index.matches import Ids
 from imgd.store.database import Database
 from imgd.store.statements import load_statements
 

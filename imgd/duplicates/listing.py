@@ -5,12 +5,10 @@ from __future__ import annotations
 import enum
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 
-Ids: TypeAlias = npt.NDArray[np.int64]
+from imgd.index.matches import Ids
 
 
 class Kind(enum.StrEnum):

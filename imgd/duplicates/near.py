@@ -14,8 +14,9 @@ import numpy.typing as npt
 from imgd.duplicates.bursts import find_runs
 from imgd.duplicates.hamming import Codes, Places, close_pairs
 from imgd.duplicates.likeness import CLOSE_BITS, SecondOpinion
-from imgd.duplicates.listing import Ids, Listing, Stopped, listing_of
+from imgd.duplicates.listing import Listing, Stopped, listing_of
 from imgd.duplicates.shots import Runs, Unit, units
+from imgd.index.matches import Ids
 from imgd.store.database import Database
 from imgd.store.statements import load_statements
 

@@ -6,7 +6,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from imgd.duplicates.listing import Ids, Listing, Stopped, make_listing
+from imgd.duplicates.listing import Listing, Stopped, make_listing
+from imgd.index.matches import Ids
 from imgd.store.database import Database
 from imgd.store.statements import load_statements
 

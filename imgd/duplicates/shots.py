@@ -16,7 +16,7 @@ from typing import TypeAlias
 
 import numpy as np
 
-from imgd.duplicates.listing import Ids
+from imgd.index.matches import Ids
 
 Unit: TypeAlias = tuple[Hashable, ...]
 

@@ -17,11 +17,10 @@ import numpy as np
 import numpy.typing as npt
 
 from imgd.index.matches import Ids, among, ids_of
+from imgd.index.positions import Mask
 from imgd.search.clauses import MOST_ASKED, All, AnyOf, Clause, Part, Without
 from imgd.store.database import Database
 from imgd.store.statements import load_statements
-
-Mask = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True)

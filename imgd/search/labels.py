@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from imgd.errors import ImgdError
+from imgd.index.stored import Halves
 from imgd.search.kept_texts import KeptTexts
 from imgd.search.query_texts import QueryTexts
 from imgd.store.changes import newest_change_seq
@@ -27,8 +28,6 @@ _RECOUNT_S, _RECOUNT_NEW_S = 600.0, 60.0
 reads every tag of every photo, and an ingest of keywords brings new ones all the time."""
 
 _STEP, _SAVED_EVERY = 256, 2048
-
-Halves = npt.NDArray[np.float16]
 
 
 @dataclass(frozen=True, slots=True)

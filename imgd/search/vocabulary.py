@@ -107,7 +107,7 @@ class Vocabulary:
 
     def has_texts(self, key: str) -> bool:
         """Whether the fact `key` is a text; the others are numbers, and yes or no, which count as 1 and 0."""
-        stored = self._cached("fact_texts", lambda library: _firsts(library.execute(self._sql["fact_texts"])))
+        stored = self._cached("fact_texts", lambda library: self._read_stored_keys(library, "text"))
         return key in stored or any(facts.get(key) is str for facts in self._declared.values())
 
     def texts_of_fact(self, key: str) -> Names | None:
@@ -119,8 +119,11 @@ class Vocabulary:
         return names if len(names) <= MOST_TEXTS else None
 
     def _read_fact_keys(self, library: sqlite3.Connection) -> frozenset[str]:
-        stored = (_firsts(library.execute(self._sql[each])) for each in ("fact_numbers", "fact_texts"))
+        stored = (self._read_stored_keys(library, column) for column in ("number", "text"))
         return frozenset({key for keys in (*stored, *self._declared.values()) for key in keys})
+
+    def _read_stored_keys(self, library: sqlite3.Connection, column: str) -> list[str]:
+        return _firsts(library.execute(self._sql["fact_keys"].format(column=column)))
 
     def _read_facts(self, library: sqlite3.Connection) -> frozenset[str]:
         keys = self._read_fact_keys(library)

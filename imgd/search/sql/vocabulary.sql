@@ -38,21 +38,11 @@ WITH RECURSIVE found (value) AS (
 )
 SELECT value FROM found WHERE value IS NOT NULL;
 
--- name: fact_numbers
+-- name: fact_keys
 WITH RECURSIVE found (value) AS (
-    SELECT (SELECT key FROM facts INDEXED BY facts_by_number WHERE number IS NOT NULL ORDER BY key LIMIT 1)
+    SELECT (SELECT key FROM facts INDEXED BY facts_by_{column} WHERE {column} IS NOT NULL ORDER BY key LIMIT 1)
     UNION ALL
-    SELECT (SELECT key FROM facts INDEXED BY facts_by_number WHERE number IS NOT NULL AND key > found.value
-            ORDER BY key LIMIT 1)
-    FROM found WHERE value IS NOT NULL
-)
-SELECT value FROM found WHERE value IS NOT NULL;
-
--- name: fact_texts
-WITH RECURSIVE found (value) AS (
-    SELECT (SELECT key FROM facts INDEXED BY facts_by_text WHERE text IS NOT NULL ORDER BY key LIMIT 1)
-    UNION ALL
-    SELECT (SELECT key FROM facts INDEXED BY facts_by_text WHERE text IS NOT NULL AND key > found.value
+    SELECT (SELECT key FROM facts INDEXED BY facts_by_{column} WHERE {column} IS NOT NULL AND key > found.value
             ORDER BY key LIMIT 1)
     FROM found WHERE value IS NOT NULL
 )
