@@ -5,7 +5,7 @@ from __future__ import annotations
 import abc
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self, TypeVar
 
 from imgd.domain import Device, Failure, Finding, Needs, PhotoInput, Picture
 
@@ -16,7 +16,39 @@ if TYPE_CHECKING:
 SettingsT = TypeVar("SettingsT")
 
 
-class Analyzer(abc.ABC, Generic[SettingsT]):
+class Declaration(abc.ABC, Generic[SettingsT]):
+    """What analyzers and query encoders have in common: their class says what imgd has to know before any
+    instance is made, and their settings may have a say in that."""
+
+    @classmethod
+    def configured(cls, settings: SettingsT) -> type[Self]:
+        """The declaration as `settings` make it: `cls`, or what `cls.declared` returns.
+
+        To override where a setting names the model, and with it what is required, how large photos have to be, or
+        which space is filled. Called in the main process and again in every child: quick, nothing heavy, and
+        always the same for the same settings. An exception makes the plugin a status that says why.
+        """
+        del settings
+        return cls
+
+    @classmethod
+    def declared(cls, **attributes: Any) -> type[Self]:
+        """This class with other class attributes, as `cls.declared(requires=("my-model",), needs=Needs(384))`.
+
+        Raises:
+            AttributeError: the class knows no attribute of that name.
+        """
+        known = {name for each in cls.__mro__ for name in (*vars(each), *vars(each).get("__annotations__", ()))}
+        if unknown := sorted(set(attributes) - known):
+            raise AttributeError(f"{cls.__qualname__} declares nothing called {', '.join(unknown)}")
+        # Children find the class under its own name, and then call `configured` themselves.
+        names = {"__module__": cls.__module__, "__qualname__": cls.__qualname__, "__doc__": cls.__doc__}
+        metaclass: Any = type(cls)
+        made: type[Self] = metaclass(cls.__name__, (cls,), {**names, **attributes})
+        return made
+
+
+class Analyzer(Declaration[SettingsT]):
     """Turns decoded photos into findings.
 
     The class is a declaration: the main process reads its attributes and never makes an instance.
@@ -39,7 +71,8 @@ class Analyzer(abc.ABC, Generic[SettingsT]):
     memory allows, up to `batch_size`; with 0, that is what they are. `load` may set these three anew for an
     instance whose settings decide about them; what stands in the class is what the analyzer is placed by."""
     after: ClassVar[tuple[str, ...]] = ()
-    """Analyzers whose findings of the same photo this one reads."""
+    """Analyzers whose findings of the same photo this one reads. One in a lane may declare `Needs(edge=0)` where
+    that is all it reads: it then receives no pixels."""
     facts: ClassVar[Mapping[str, type]] = {}
     """Facts that searches can filter by: key -> float, int, str or bool. Other facts are kept and shown."""
     requires: ClassVar[tuple[str, ...]] = ()
@@ -91,7 +124,7 @@ class Analyzer(abc.ABC, Generic[SettingsT]):
         """Free what `load` took."""
 
 
-class QueryEncoder(abc.ABC, Generic[SettingsT]):
+class QueryEncoder(Declaration[SettingsT]):
     """Turns a query into a vector of a space; runs in the encoder processes, never in the main one.
 
     Texts and photos are encoded by two instances, in two processes, so that a search for words never waits for
@@ -114,6 +147,17 @@ class QueryEncoder(abc.ABC, Generic[SettingsT]):
     the space's cut-off is calibrated, so that a query that nothing matches returns nothing."""
     analyzer: ClassVar[str] = ""
     """Whose settings (`[analyzers.NAME]`) the encoder is given; empty for none."""
+
+    @classmethod
+    def for_space(cls, space: str, settings: SettingsT) -> type[Self] | None:
+        """The encoder of a `space` that earlier settings filled, as `cls.declared(space=space, ...)`; None where
+        the space is none of this class's.
+
+        To override where settings decide about the space: after they have changed, the old space serves until the
+        new one is complete, and can do so only with its own encoder.
+        """
+        del space, settings
+        return None
 
     def __init__(self, settings: SettingsT, model_dirs: Mapping[str, Path]) -> None:
         self.settings = settings

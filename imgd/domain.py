@@ -58,9 +58,23 @@ class PhotoState(enum.StrEnum):
     MISSING = "missing"
 
 
+class RunMode(enum.StrEnum):
+    """When an analyzer runs: `run` in its section of imgd.toml."""
+
+    ALWAYS = "always"
+    """Every photo owes it a finding."""
+    IDLE = "idle"
+    """As `always`, but its jobs wait until imgd has nothing else to do and nobody searches."""
+    REQUEST = "request"
+    """Photos owe it a finding only where a person asked for it."""
+    OFF = "off"
+
+
 class Priority(enum.IntEnum):
     """How soon a job is done; lower is sooner."""
 
+    REQUEST = 5
+    """What a person asked an analyzer to do: it does not wait for imgd to be idle."""
     EVENT = 10
     """A file that a person has just added, changed or asked for."""
     SCAN = 20
@@ -99,13 +113,18 @@ class Text:
 
 @dataclass(frozen=True, slots=True)
 class Region:
-    """A box in the upright photo. `box` is (left, top, width, height), each a fraction 0..1 of the photo."""
+    """A box in the upright photo. `box` is (left, top, width, height), each a fraction 0..1 of the photo.
+
+    `score`: how sure it is that the region is there; `quality`: how well what it shows can be recognised, where
+    the analyzer can tell; both from 0 to 1. `landmarks`: (x, y) fractions of the photo.
+    """
 
     kind: str
     box: tuple[float, float, float, float]
     label: str = ""
     score: float = 1.0
     landmarks: tuple[tuple[float, float], ...] = ()
+    quality: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

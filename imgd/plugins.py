@@ -70,11 +70,46 @@ class PluginRegistry:
                 del found[name]
         return found
 
-    def query_encoders(self, settings: object) -> dict[str, EncoderClass]:
-        """Query encoder classes by the space they serve; the first plugin to name a space has it."""
+    def configured(
+        self, analyzers: Mapping[str, AnalyzerClass], settings_of: Callable[[str], Any]
+    ) -> dict[str, AnalyzerClass]:
+        """`analyzers`, as `analyzers()` returned them, each as its settings make it: `settings_of` gives these by
+        the analyzer's name. One that they make invalid becomes a status."""
+        found: dict[str, AnalyzerClass] = {}
+        for name, analyzer in analyzers.items():
+            made = self._configured(self.owners[name], analyzer, settings_of(name), _analyzer_problem)
+            if made is not None and made.name == name:
+                found[name] = made
+        return found
+
+    def query_encoders(
+        self, settings: object, settings_of: Callable[[str], Any] = lambda _analyzer: None
+    ) -> dict[str, EncoderClass]:
+        """Query encoder classes by the space they serve; the first plugin to name a space has it.
+
+        `settings_of` gives the settings of an analyzer by its name: those that an encoder is configured with.
+        """
         found: dict[str, EncoderClass] = {}
-        for _plugin, encoder in self._valid("imgd_query_encoders", _encoder_problem, settings=settings):
-            found.setdefault(encoder.space, encoder)
+        for plugin, encoder in self._valid("imgd_query_encoders", _encoder_class_problem, settings=settings):
+            made = self._configured(plugin, encoder, settings_of(encoder.analyzer), _encoder_problem)
+            if made is not None:
+                found.setdefault(made.space, made)
+        return found
+
+    def former_encoders(
+        self, settings: object, settings_of: Callable[[str], Any], spaces: Iterable[str]
+    ) -> dict[str, EncoderClass]:
+        """Encoders of `spaces` that earlier settings filled, by space; those that no plugin knows are left out."""
+        classes = list(self._valid("imgd_query_encoders", _encoder_class_problem, settings=settings))
+        found: dict[str, EncoderClass] = {}
+        for space in spaces:
+            for plugin, encoder in classes:
+                made, error = _guarded(partial(encoder.for_space, space, settings_of(encoder.analyzer)))
+                problem = error or (_encoder_problem(made) if made is not None else "")
+                if problem:
+                    self._blame(plugin, f"{_title(encoder)}.for_space({space!r}): {problem}")
+                elif made is not None and made.space == space:
+                    found.setdefault(space, made)
         return found
 
     def formats(self) -> list[type[ImageFormat]]:
@@ -97,6 +132,17 @@ class PluginRegistry:
     def has_listeners(self) -> bool:
         """Whether any plugin wants to be told of analyzed photos."""
         return bool(self.manager.hook.imgd_photo_analyzed.get_hookimpls())
+
+    def _configured(
+        self, plugin: str, declaration: Any, settings: Any, problem_of: Callable[[Any], str]
+    ) -> Any | None:
+        """`declaration` as `settings` make it, or None where that raises or is not valid."""
+        made, error = _guarded(partial(declaration.configured, settings))
+        problem, raised = ("", "") if error else _guarded(partial(problem_of, made))
+        if error or raised or problem:
+            self._blame(plugin, error or raised or str(problem))
+            return None
+        return made
 
     def _valid(
         self, hook: str, problem_of: Callable[[Any], str], **arguments: object
@@ -196,8 +242,8 @@ def _analyzer_problem(analyzer: object) -> str:
             "`facts` must map keys to float, int, str or bool",
         ),
         (
-            analyzer.device is Device.CPU or analyzer.needs.edge > 0,
-            "an analyzer in a lane must declare Needs(edge > 0)",
+            analyzer.device is Device.CPU or analyzer.needs.edge > 0 or bool(analyzer.after),
+            "an analyzer in a lane must declare Needs(edge > 0), or `after` whose findings it works on",
         ),
     )
     problems = [text for passed, text in checks if not passed]
@@ -215,10 +261,19 @@ def _settings_problem(schema: Any) -> str:
     return f"`settings_type` must be a dataclass with a default for every field ({error})" if error else ""
 
 
+def _encoder_class_problem(encoder: object) -> str:
+    """Why `encoder` cannot be asked for its declaration, or ""; settings may have a say in the rest of it."""
+    if not (isinstance(encoder, type) and issubclass(encoder, QueryEncoder)):
+        return f"imgd_query_encoders returned {encoder!r}, not a subclass of imgd.QueryEncoder"
+    if not isinstance(encoder.analyzer, str):
+        return f"query encoder {encoder.__qualname__}: `analyzer` must be a name"
+    return ""
+
+
 def _encoder_problem(encoder: object) -> str:
     """Why `encoder` is no valid declaration, or ""."""
     if not (isinstance(encoder, type) and issubclass(encoder, QueryEncoder)):
-        return f"imgd_query_encoders returned {encoder!r}, not a subclass of imgd.QueryEncoder"
+        return f"its declaration is {encoder!r}, not a subclass of imgd.QueryEncoder"
     dimensions = getattr(encoder, "dimensions", None)
     checks = (
         (_is_name(getattr(encoder, "space", None)), "needs the `space` that it serves"),
@@ -230,7 +285,6 @@ def _encoder_problem(encoder: object) -> str:
             encoder.edge == 0 or encoder.encode_photos is not QueryEncoder.encode_photos,
             "with an `edge` it must have `encode_photos`",
         ),
-        (isinstance(encoder.analyzer, str), "`analyzer` must be a name"),
         (
             all(isinstance(text, str) for text in encoder.background_texts),
             "`background_texts` must be a sequence of str",

@@ -101,7 +101,9 @@ def _finding_entries(finding: FindingAnswer) -> Iterator[tuple[str, object]]:
         yield text.kind, text.text
     for region in finding.regions:
         box = ", ".join(f"{edge:.3f}" for edge in region.box)
-        yield f"region {region.kind}", f"{region.label} {region.score:.2f} at {box}"
+        said = f"{region.label} {region.score:.2f}".strip()
+        quality = "" if region.quality is None else f", quality {region.quality:.2f}"
+        yield f"region {region.kind}", f"{said} at {box}{quality}"
     for vector in finding.vectors:
         where = "" if vector.region is None else f" of region {vector.region}"
         yield "vector", f"{vector.space}, {vector.dimensions} dimensions{where}"

@@ -144,12 +144,14 @@ class TextAnswer(msgspec.Struct, frozen=True):
 
 
 class RegionAnswer(msgspec.Struct, frozen=True):
-    """`box`: left, top, width, height, as fractions of the upright photo."""
+    """`box`: left, top, width, height, as fractions of the upright photo. `quality`: how well what it shows can be
+    recognised, from 0 to 1; None where its analyzer cannot tell."""
 
     kind: str
     label: str
     score: float
     box: tuple[float, float, float, float]
+    quality: float | None = None
 
 
 class VectorAnswer(msgspec.Struct, frozen=True):

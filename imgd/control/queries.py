@@ -162,7 +162,8 @@ def _read_findings(
             tags=tuple(TagAnswer(*tag) for tag in tags[id_]),
             texts=tuple(TextAnswer(*text) for text in texts[id_]),
             regions=tuple(
-                RegionAnswer(kind, label, score, tuple(box)) for kind, label, score, *box in regions[id_]
+                RegionAnswer(kind, label, score, tuple(box), quality)
+                for kind, label, score, *box, quality in regions[id_]
             ),
             vectors=tuple(VectorAnswer(*vector) for vector in vectors[id_]),
         )

@@ -37,6 +37,7 @@ from imgd.store.findings import Committed
 from imgd.store.lock import StateLock
 from imgd.store.migrate import migrations
 from imgd.store.photos import adopt_missing
+from imgd.store.spaces import read_filled
 from imgd.watch.watcher import Watcher
 from imgd.weights.catalogue import Catalogue
 from imgd.weights.store import ModelStore
@@ -106,6 +107,7 @@ class House:
         self.models = ModelStore(self.settings.paths.models_dir, Catalogue(self.registry.models()))
         self.roster = Roster(self.registry, self.settings, self.models)
         self._rows = await self._in_store(lambda c: synchronise(c, self.roster.declarations()))
+        self.roster.keep_serving(await self._in_store(read_filled))
 
     def _open_indexes(self) -> None:
         state_dir = self.settings.paths.state_dir

@@ -45,8 +45,10 @@ class Roster:
         self._settings = settings
         self._models = models
         self._broken: dict[str, str] = {}
-        self.declared = registry.analyzers(settings)
-        self.encoders = registry.query_encoders(settings)
+        self._schemas = registry.analyzers(settings)
+        self._former: frozenset[str] = frozenset()
+        self.declared = registry.configured(self._schemas, self._settings_of)
+        self.encoders = registry.query_encoders(settings, self._settings_of)
         self.standings: dict[str, Standing] = {}
         self.look_again()
 
@@ -56,6 +58,13 @@ class Roster:
         for _ in self.standings:  # one waits for another, which may wait for a third
             for standing in self.standings.values():
                 self._wait_for_others(standing)
+
+    def keep_serving(self, spaces: Iterable[str]) -> None:
+        """Find encoders for those `spaces` of the library that earlier settings filled, too."""
+        left = [space for space in spaces if space not in self.encoders]
+        former = self._registry.former_encoders(self._settings, self._settings_of, left)
+        self._former |= former.keys()
+        self.encoders.update(former)
 
     def mark_broken(self, name: str, reason: str) -> None:
         self._broken[name] = reason
@@ -107,7 +116,14 @@ class Roster:
             else:
                 model_dirs |= photo_dirs
             settings = self._settings_of(encoder.analyzer)
-            specs[space] = AnalyzerSpec(space, encoder.__module__, encoder.__qualname__, settings, model_dirs)
+            specs[space] = AnalyzerSpec(
+                space,
+                encoder.__module__,
+                encoder.__qualname__,
+                settings,
+                model_dirs,
+                former=space in self._former,
+            )
         return specs, missing, missing_for_photos
 
     def _stand(self, name: str, declaration: AnalyzerClass) -> Standing:
@@ -152,7 +168,7 @@ class Roster:
     def _settings_of(self, name: str) -> Any:
         """The settings of analyzer `name`: its defaults where imgd.toml was read without its schema."""
         settings = self._settings.analyzers.get(name)
-        declaration = self.declared.get(name)
+        declaration = self._schemas.get(name)
         if settings is None and declaration is not None and declaration.settings_type is not None:
             return declaration.settings_type()
         return settings

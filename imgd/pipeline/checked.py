@@ -103,10 +103,10 @@ class _Check:
         if not all(math.isfinite(value) for point in landmarks for value in point):
             raise self.error("a landmark of a region is NaN or infinite")
         score = self._fraction("the score of a region", region.score)
+        quality = None if region.quality is None else self._fraction("the quality of a region", region.quality)
         left, top, width, height = box
-        return Region(
-            clean_text(region.kind), (left, top, width, height), clean_text(region.label), score, landmarks
-        )
+        kind, label = clean_text(region.kind), clean_text(region.label)
+        return Region(kind, (left, top, width, height), label, score, landmarks, quality)
 
     def vector(self, vector: Vector, regions: int) -> StoredVector:
         values = np.asarray(vector.values, dtype=np.float64)  # the squares of large float32 values overflow

@@ -71,8 +71,17 @@ class Flight:
     reported: bool = False
     findings: dict[str, StoredFinding] = field(default_factory=dict)
     uncommitted: set[str] = field(default_factory=set)  # analyzers
+    levels: Mapping[int, Level] = field(default_factory=dict)  # by edge
+    no_pixels: str = ""  # why there are none
+    to_lanes: list[str] = field(default_factory=list)  # analyzers that wait for what others find
     in_lanes: set[str] = field(default_factory=set)
+    put_off: set[str] = field(default_factory=set)
     look_again: bool = False  # more of it may have come to be owed since it was claimed
+
+    @property
+    def is_out(self) -> bool:
+        """Whether a lane has something to find yet."""
+        return bool(self.in_lanes or self.to_lanes)
 
     @property
     def attempts(self) -> int:
@@ -155,7 +164,10 @@ class Flights:
         slot = self._arena.lend() if plan.model_edges else -1
         flight = Flight(plan, slot, findings=findings, look_again=look_again)
         self._flights[plan.photo.photo_id] = flight
-        self._submit(flight)
+        if plan.needs_worker:
+            self._submit(flight)
+        else:
+            self._go_to_lanes(flight)
 
     # ------------------------------------------------------------------ what workers and lanes say
 
@@ -193,6 +205,7 @@ class Flights:
         flight = self._flights[item.photo_id]
         flight.in_lanes.discard(outcome.analyzer)
         self._add_outcome(flight, outcome, size_bytes)
+        self._fill_lanes(flight)
         self._land(flight)
 
     def item_returned(self, analyzer: str, item: LaneItem, reason: str) -> None:
@@ -226,7 +239,7 @@ class Flights:
             if flight is None:
                 continue
             flight.uncommitted.discard(self._names[outcome.analyzer_id])
-            if not flight.uncommitted and not flight.in_lanes and flight.slot < 0:
+            if not flight.uncommitted and not flight.is_out and flight.slot < 0:
                 del self._flights[outcome.photo_id]
                 more = more or flight.look_again or not flight.plan.complete
         self.rates.count(self._names[each.analyzer_id] for each in committed.counted)
@@ -259,20 +272,37 @@ class Flights:
         )
 
     def _take_outcomes(self, flight: Flight, result: PhotoResult, size_bytes: int) -> None:
-        levels = {level.edge: level for level in result.levels}
+        flight.levels = {level.edge: level for level in result.levels}
+        flight.no_pixels = result.reason
         for outcome in result.outcomes:
             self._add_outcome(flight, outcome, size_bytes // len(result.outcomes))
-        for name in flight.plan.models:
-            if name not in self.ids:  # it broke meanwhile; its job stays owed
-                continue
-            edge = self.active[self.ids[name]].declaration.needs.edge
-            if edge in levels:
-                self._to_lane(flight, name, levels[edge])
-            else:
-                self._add_outcome(flight, AnalyzerOutcome(name, reason=result.reason))
+        self._go_to_lanes(flight)
+
+    def _go_to_lanes(self, flight: Flight) -> None:
+        flight.to_lanes = list(flight.plan.models)
+        self._fill_lanes(flight)
         self._land(flight)
 
-    def _to_lane(self, flight: Flight, name: str, level: Level) -> None:
+    def _fill_lanes(self, flight: Flight) -> None:
+        """Send on what waits for nobody (any more)."""
+        for name in tuple(flight.to_lanes):  # each stands behind those it reads
+            if name not in self.ids:  # it broke meanwhile; its job stays owed
+                flight.to_lanes.remove(name)
+                continue
+            declaration = self.active[self.ids[name]].declaration
+            if any(other in flight.in_lanes or other in flight.to_lanes for other in declaration.after):
+                continue
+            flight.to_lanes.remove(name)
+            edge = declaration.needs.edge
+            put_off = next((other for other in declaration.after if other in flight.put_off), None)
+            if put_off is not None:
+                self._add_outcome(flight, AnalyzerOutcome(name, reason=f"waits for {put_off}", transient=True))
+            elif edge and edge not in flight.levels:
+                self._add_outcome(flight, AnalyzerOutcome(name, reason=flight.no_pixels))
+            else:
+                self._to_lane(flight, name, flight.levels.get(edge))
+
+    def _to_lane(self, flight: Flight, name: str, level: Level | None) -> None:
         photo = flight.plan.photo
         decoded = flight.report or photo  # a preview that stood in says nothing new of the photo
         after = self.active[self.ids[name]].declaration.after
@@ -301,6 +331,7 @@ class Flights:
             flight.findings[outcome.analyzer] = outcome.finding
             self._faults.pop(outcome.analyzer, None)
         elif outcome.transient:
+            flight.put_off.add(outcome.analyzer)
             self._faults[outcome.analyzer] = f"{outcome.analyzer}: {outcome.reason}"
         analyzer_id = self.ids.get(outcome.analyzer)
         if analyzer_id is None:  # it broke meanwhile; its jobs stay owed
@@ -343,7 +374,7 @@ class Flights:
 
     def _land(self, flight: Flight) -> None:
         """Give the slot back once no lane needs it; the flight itself ends with its last commit."""
-        if flight.in_lanes:
+        if flight.is_out:
             return
         if flight.slot >= 0:
             self._arena.take_back(flight.slot)

@@ -34,6 +34,7 @@ def make_hosted(spec: AnalyzerSpec) -> Any:
     found: Any = importlib.import_module(spec.module)
     for part in spec.qualname.split("."):
         found = getattr(found, part)
+    found = found.for_space(spec.name, spec.settings) if spec.former else found.configured(spec.settings)
     instance = found(spec.settings, spec.model_dirs)
     if spec.cache_dir is not None:
         instance.cache_dir = spec.cache_dir

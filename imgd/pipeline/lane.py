@@ -159,10 +159,11 @@ class _Desk:
 
 def _photo(item: LaneItem, arena: ArenaView, after: tuple[str, ...]) -> PhotoInput:
     """The item with its pixels where they lie in shared memory, not copied."""
-    level = item.level
-    flat = np.frombuffer(arena.memory, np.uint8, level.height * level.width * 3, level.offset)
-    pixels = flat.reshape(level.height, level.width, 3)
-    pixels.flags.writeable = False
+    pixels = None
+    if (level := item.level) is not None:
+        flat = np.frombuffer(arena.memory, np.uint8, level.height * level.width * 3, level.offset)
+        pixels = flat.reshape(level.height, level.width, 3)
+        pixels.flags.writeable = False
     return PhotoInput(
         photo_id=item.photo_id,
         path=os.fsdecode(item.path),

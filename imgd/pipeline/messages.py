@@ -19,7 +19,7 @@ DECODING, WAITING = "decode", "wait for memory"
 @dataclass(frozen=True, slots=True)
 class AnalyzerSpec:
     """How a child finds and makes an analyzer (or a query encoder): by name, so that one whose import fails
-    costs only itself."""
+    costs only itself. `former`: an encoder's, of a space that earlier settings filled."""
 
     name: str
     module: str
@@ -27,6 +27,7 @@ class AnalyzerSpec:
     settings: Any
     model_dirs: Mapping[str, Path]
     cache_dir: Path | None = None
+    former: bool = False
 
 
 class Ready(Struct, frozen=True, array_like=True, tag=True):
@@ -101,14 +102,14 @@ class PhotoResult(Struct, frozen=True, array_like=True, tag=True):
 
 
 class LaneItem(Struct, frozen=True, array_like=True):
-    """One photo of a lane's batch."""
+    """One photo of a lane's batch. No level: its analyzer works without pixels."""
 
     photo_id: int
     path: bytes
     format: str
     width: int
     height: int
-    level: Level
+    level: Level | None
     prior: dict[str, StoredFinding] = {}
 
 

@@ -33,6 +33,7 @@ class Plan:
     photo: OwedPhoto
     inline: tuple[str, ...]
     models: tuple[str, ...]
+    """Those of lanes, each behind the ones that it reads."""
     model_edges: tuple[int, ...]
     reads: tuple[str, ...]
     """Analyzers whose stored findings are read by those that run."""
@@ -41,31 +42,31 @@ class Plan:
     from_preview: bool = False
     """Whether the cached preview has all the pixels that are needed, so that the file need not be opened."""
 
+    @property
+    def needs_worker(self) -> bool:
+        """Whether anything is wanted of the photo itself; else only findings of it are read."""
+        return bool(self.inline or self.model_edges)
+
 
 def plan_photo(photo: OwedPhoto, active: Mapping[int, ActiveAnalyzer]) -> Plan | None:
     """The next pass over `photo`, or None when nothing of it can run.
 
-    An analyzer that reads the finding of another one that is owed too runs behind it: in the same pass where
-    the other runs inline, else in a later pass.
+    An analyzer that reads the finding of another one that is owed too runs behind it, in the same pass; but an
+    inline one behind one of a lane waits for a later pass.
     """
     owed = {
         active[job.analyzer_id].name: active[job.analyzer_id] for job in photo.jobs if job.analyzer_id in active
     }
     inline = _in_order([each for each in owed.values() if each.declaration.device is Device.CPU], owed)
-    models = [
-        each
-        for each in owed.values()
-        if each.declaration.device is Device.MODEL
-        and all(name not in owed or name in inline for name in each.declaration.after)
-    ]
+    models = _in_order([each for each in owed.values() if each.declaration.device is Device.MODEL], owed, inline)
     if not inline and not models:
         return None
-    running = [*(owed[name] for name in inline), *models]
+    running = [owed[name] for name in (*inline, *models)]
     return Plan(
         photo=photo,
         inline=tuple(inline),
-        models=tuple(each.name for each in models),
-        model_edges=tuple(sorted({each.declaration.needs.edge for each in models})),
+        models=tuple(models),
+        model_edges=tuple(model_edges([owed[name] for name in models])),
         reads=tuple({name for each in running for name in each.declaration.after if name not in owed}),
         complete=len(running) == len(owed),
         from_preview=photo.has_preview
@@ -77,7 +78,8 @@ def plan_photo(photo: OwedPhoto, active: Mapping[int, ActiveAnalyzer]) -> Plan |
 
 def model_edges(active: Collection[ActiveAnalyzer]) -> list[int]:
     """All sizes that lanes can ask for: what a slot of shared memory has to hold."""
-    return sorted({each.declaration.needs.edge for each in active if each.declaration.device is Device.MODEL})
+    edges = {each.declaration.needs.edge for each in active if each.declaration.device is Device.MODEL}
+    return sorted(edges - {0})
 
 
 def make_spec(
@@ -90,17 +92,24 @@ def make_spec(
 
 
 def _is_covered(declaration: AnalyzerClass) -> bool:
-    """Whether the pixels of a preview are all that the analyzer asks for."""
+    """Whether the pixels of a preview are all that the analyzer asks for, if it asks for any."""
+    if declaration.device is Device.MODEL and declaration.needs.edge == 0:
+        return True
     return 0 < declaration.needs.edge <= Preview.needs.edge and not declaration.needs_original
 
 
-def _in_order(candidates: Sequence[ActiveAnalyzer], owed: Mapping[str, ActiveAnalyzer]) -> list[str]:
-    """Names of inline analyzers, each behind those it reads; those that wait for a lane are left out."""
+def _in_order(
+    candidates: Sequence[ActiveAnalyzer], owed: Mapping[str, ActiveAnalyzer], before: Collection[str] = ()
+) -> list[str]:
+    """Names of `candidates`, each behind those it reads; left out are those that read what neither `before` nor
+    the candidates find in this pass."""
     ordered: list[str] = []
     waiting = list(candidates)
     while waiting:
         free = [
-            each for each in waiting if all(name not in owed or name in ordered for name in each.declaration.after)
+            each
+            for each in waiting
+            if all(name not in owed or name in ordered or name in before for name in each.declaration.after)
         ]
         if not free:
             break

@@ -32,6 +32,7 @@ from imgd.store.jobs import OwedPage, QueuePosition, next_due, read_owed
 _CLAIM_PHOTOS = 512
 """How many are put into the order of the disk together."""
 _IDLE_STOP_S = 300.0
+_MAX_IN_FLIGHT = 2048
 _MAX_UNCOMMITTED = 1024
 _MAX_UNCOMMITTED_BYTES = 128 << 20
 
@@ -161,7 +162,7 @@ class Pipeline:
             await self._wait()
 
     def _has_room(self) -> bool:
-        slots = not self._arena.slot_bytes or self._arena.free_slots > 0
+        slots = len(self._flights) < _MAX_IN_FLIGHT and (not self._arena.slot_bytes or self._arena.free_slots > 0)
         committer = self._flights.committer
         bounded = committer.backlog < _MAX_UNCOMMITTED and committer.backlog_bytes < _MAX_UNCOMMITTED_BYTES
         return slots and bounded and self._pool.room > 0

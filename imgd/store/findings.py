@@ -105,10 +105,8 @@ def read_findings(
             texts=[Text(*row) for row in connection.execute(_SQL["read_texts"], key)],
             tags=[Tag(*row) for row in connection.execute(_SQL["read_tags"], key)],
             regions=[
-                Region(kind, (left, top, width, height), label, score, tuple(map(tuple, json.loads(landmarks))))
-                for kind, label, score, left, top, width, height, landmarks in connection.execute(
-                    _SQL["read_regions"], key
-                )
+                Region(kind, tuple(box), label, score, tuple(map(tuple, json.loads(landmarks))), quality)
+                for kind, label, score, *box, landmarks, quality in connection.execute(_SQL["read_regions"], key)
             ],
         )
     return found
@@ -210,8 +208,8 @@ def _put(connection: sqlite3.Connection, found: Sequence[_Found], now: float) ->
         _rows(
             found,
             lambda f: [
-                (n, region.kind, region.label, region.score, *region.box, json.dumps(region.landmarks))
-                for n, region in enumerate(f.regions)
+                (n, each.kind, each.label, each.score, *each.box, json.dumps(each.landmarks), each.quality)
+                for n, each in enumerate(f.regions)
             ],
         ),
     )

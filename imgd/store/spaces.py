@@ -24,6 +24,11 @@ class Superseded:
     complete: bool
 
 
+def read_filled(connection: sqlite3.Connection) -> list[str]:
+    """Names of the spaces that an analyzer fills or has filled."""
+    return [name for (name,) in connection.execute(_SQL["filled"])]
+
+
 def read_superseded(connection: sqlite3.Connection) -> list[Superseded]:
     """Spaces that others have taken the place of and that still have vectors; the oldest first."""
     return [

@@ -38,7 +38,7 @@ ORDER BY tags.score DESC, labels.label;
 SELECT analyzer_id, kind, text FROM texts WHERE photo_id = :photo_id ORDER BY analyzer_id, ordinal;
 
 -- name: regions
-SELECT analyzer_id, kind, label, score, box_left, box_top, box_width, box_height
+SELECT analyzer_id, kind, label, score, box_left, box_top, box_width, box_height, quality
 FROM regions
 WHERE photo_id = :photo_id
 ORDER BY analyzer_id, ordinal;

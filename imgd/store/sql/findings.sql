@@ -67,8 +67,8 @@ ON CONFLICT DO UPDATE SET score = MAX(score, excluded.score);
 
 -- name: put_region
 INSERT INTO regions (photo_id, analyzer_id, ordinal, kind, label, score,
-                     box_left, box_top, box_width, box_height, landmarks)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
+                     box_left, box_top, box_width, box_height, landmarks, quality)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
 
 -- name: spaces
 SELECT name, dimensions FROM spaces;
@@ -107,7 +107,7 @@ SELECT labels.label, tags.score FROM tags JOIN labels ON labels.id = tags.label_
 WHERE tags.photo_id = ? AND tags.analyzer_id = ? ORDER BY tags.score DESC;
 
 -- name: read_regions
-SELECT kind, label, score, box_left, box_top, box_width, box_height, landmarks
+SELECT kind, label, score, box_left, box_top, box_width, box_height, landmarks, quality
 FROM regions WHERE photo_id = ? AND analyzer_id = ? ORDER BY ordinal;
 
 -- name: paths

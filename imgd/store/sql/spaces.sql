@@ -1,3 +1,6 @@
+-- name: filled
+SELECT name FROM spaces WHERE id IN (SELECT space_id FROM space_sources) ORDER BY id;
+
 -- name: superseded
 -- The analyzer has come to a later generation, which fills another space.
 SELECT spaces.id, spaces.name, analyzers.id
