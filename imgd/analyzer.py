@@ -142,11 +142,19 @@ class QueryEncoder(Declaration[SettingsT]):
     encodes texts only."""
     photo_requires: ClassVar[tuple[str, ...]] = ()
     """Further models, which only `encode_photos` needs: without them the encoder still serves words."""
+    words: ClassVar[bool] = True
+    """Whether it encodes words. False for one that has photos alone (a CLIP model's image tower without its text
+    tower): `like:` is then all that its space answers, and searches for words pass it over."""
+    of_texts: ClassVar[bool] = False
+    """Whether the space's vectors are of texts about photos, such as captions, and not of what photos look like.
+    Such a space answers words alone, never `like:`. A photo may have several vectors in it, of which the one most
+    like the query counts, and one that has none is ranked by everything else as if the space were not there."""
     background_texts: ClassVar[Sequence[str]] = ()
     """Everyday things a photo could show. Their similarities to a library are the background against which
     the space's cut-off is calibrated, so that a query that nothing matches returns nothing."""
     analyzer: ClassVar[str] = ""
-    """Whose settings (`[analyzers.NAME]`) the encoder is given; empty for none."""
+    """Whose settings (`[analyzers.NAME]`) the encoder is given, and by whose name `[search] meaning` chooses its
+    space; empty for none."""
 
     @classmethod
     def for_space(cls, space: str, settings: SettingsT) -> type[Self] | None:
@@ -166,9 +174,9 @@ class QueryEncoder(Declaration[SettingsT]):
     def load(self, device: str) -> None:
         """Import what is heavy and load weights."""
 
-    @abc.abstractmethod
     def encode_texts(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
-        """(len(texts), dimensions), float32, each row L2-normalised."""
+        """(len(texts), dimensions), float32, each row L2-normalised. To override where `words` is true."""
+        raise NotImplementedError
 
     def encode_photos(self, photos: Sequence[PhotoInput]) -> npt.NDArray[np.float32]:
         """(len(photos), dimensions), float32, each row L2-normalised: the vectors that the space's analyzer gives

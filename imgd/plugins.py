@@ -258,7 +258,11 @@ def _settings_problem(schema: Any) -> str:
     if not (isinstance(schema, type) and dataclasses.is_dataclass(schema)):
         return "`settings_type` must be a dataclass"
     _, error = _guarded(lambda: (typing.get_type_hints(schema, include_extras=True), schema()))
-    return f"`settings_type` must be a dataclass with a default for every field ({error})" if error else ""
+    if error:
+        return f"`settings_type` must be a dataclass with a default for every field ({error})"
+    if any(each.name in ("run", "enabled") for each in dataclasses.fields(schema)):
+        return "`settings_type` must have no field `run` or `enabled`: these are imgd's"
+    return ""
 
 
 def _encoder_class_problem(encoder: object) -> str:
@@ -284,6 +288,15 @@ def _encoder_problem(encoder: object) -> str:
         (
             encoder.edge == 0 or encoder.encode_photos is not QueryEncoder.encode_photos,
             "with an `edge` it must have `encode_photos`",
+        ),
+        (
+            not encoder.words or encoder.encode_texts is not QueryEncoder.encode_texts,
+            "it must have `encode_texts`, or `words = False`",
+        ),
+        (bool(encoder.words or encoder.edge), "without `words` it needs an `edge`: it would encode nothing"),
+        (
+            not encoder.of_texts or (encoder.words and not encoder.edge),
+            "one `of_texts` encodes words, and no photos",
         ),
         (
             all(isinstance(text, str) for text in encoder.background_texts),

@@ -252,6 +252,9 @@ def test_a_declaration_that_is_wrong_is_refused_with_its_reason(analyzer: object
         (type("Blind", (Words,), {"edge": 224}), "with an `edge` it must have `encode_photos`"),
         (type("Narrow", (Words,), {"edge": -1}), "`edge` must be 0 or more"),
         (type("Loud", (Words,), {"background_texts": 3}), "TypeError"),
+        (type("Mute", (QueryEncoder,), {"space": "toy:2", "dimensions": 2}), "it must have `encode_texts`"),
+        (type("Deaf", (Words,), {"words": False}), "without `words` it needs an `edge`"),
+        (type("Captions", (Words,), {"of_texts": True, "words": False}), "one `of_texts` encodes words"),
     ],
 )
 def test_a_query_encoder_that_is_wrong_is_refused_with_its_reason(encoder: object, problem: str) -> None:

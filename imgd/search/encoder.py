@@ -58,8 +58,8 @@ class EncoderProcess:
         self._photos.serve(specs)
 
     def spaces(self) -> Sequence[str]:
-        """Spaces that an installed encoder serves, its model there or not."""
-        return tuple(self._encoders)
+        """Spaces into which an installed encoder can bring words, its model there or not."""
+        return tuple(space for space, encoder in self._encoders.items() if encoder.words)
 
     def photo_edges(self) -> Mapping[str, int]:
         """Spaces into which an installed encoder can bring photos, its models there or not, with the longest edge

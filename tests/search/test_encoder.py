@@ -39,7 +39,8 @@ async def encoders(*offered: str) -> AsyncIterator[tuple[EncoderProcess, ChildSt
     import toy_encoders
 
     kinds = {
-        name: getattr(toy_encoders, name) for name in ("Letters", "Process", "Unloadable", "Colours", "Sizes")
+        name: getattr(toy_encoders, name)
+        for name in ("Letters", "Process", "Unloadable", "Colours", "Sizes", "Tints")
     }
     starter = ChildStarter()
     process = EncoderProcess(starter, {kind.space: kind for kind in kinds.values()})
@@ -253,7 +254,7 @@ def photo(colour: tuple[int, int, int], name: bytes = b"a.jpg", size: tuple[int,
 def test_a_photo_becomes_one_row_in_a_process_of_its_own() -> None:
     async def work() -> None:
         async with encoders("Letters", "Colours", "Sizes") as (process, starter):
-            assert process.photo_edges() == {"colours:3": 32, "sizes:4": 64}
+            assert process.photo_edges() == {"colours:3": 32, "sizes:4": 64, "tints:3": 32}
             row = await process.encode_photo("colours:3", photo((0, 30, 40)))
             np.testing.assert_allclose(row, [0, 0.6, 0.8], atol=1e-6)
             sizes: npt.NDArray[np.float32] = await process.encode_photo("sizes:4", photo((0, 0, 0)))

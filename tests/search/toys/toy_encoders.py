@@ -97,3 +97,12 @@ class Sizes(QueryEncoder[None]):
             raise ValueError("too odd")
         sizes = [(*photo.image.shape[:2], photo.height, photo.width) for photo in photos]
         return np.array(sizes, np.float32) / np.linalg.norm(sizes, axis=1, keepdims=True).astype(np.float32)
+
+
+class Tints(Colours):
+    """As `Colours`, with no words for them."""
+
+    name = "tints"
+    space = "tints:3"
+    words = False
+    background_texts = ()
