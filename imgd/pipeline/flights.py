@@ -231,7 +231,7 @@ class Flights:
 
     def committed(self, committed: Committed) -> None:
         """A batch is in the store: flights end with their last commit."""
-        more = bool(committed.dropped)
+        more = bool(committed.dropped or committed.owed)
         for outcome in (*committed.counted, *committed.dropped):
             if outcome.retry_in_s is not None:
                 self.due = min(self.due, time.time() + outcome.retry_in_s)

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 
 from imgd.domain import Decoded, Outcome, Region, StoredFinding, Tag, Text
 from imgd.store.changes import next_change_seq
+from imgd.store.readers import owe_readers
 from imgd.store.statements import load_statements
 
 _SQL = load_statements("imgd.store", "findings")
@@ -30,10 +31,12 @@ _FORGET = ("forget_facts", "forget_texts", "forget_tags", "forget_regions")
 
 @dataclass(frozen=True, slots=True)
 class Committed:
-    """What a commit did. `dropped` outcomes were of an older revision than their photo is now."""
+    """What a commit did. `dropped` outcomes were of an older revision than their photo is now. `owed`: how many
+    jobs became owed, because what they read has changed."""
 
     counted: tuple[Outcome, ...]
     dropped: tuple[Outcome, ...]
+    owed: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +81,7 @@ def commit(
                     each.route,
                 )
             )
+    owed = 0
     if found:
         change_seq = next_change_seq(connection)
         _name_spaces(connection, found)
@@ -86,9 +90,11 @@ def commit(
         connection.executemany(
             _SQL["touch_photo"], [(change_seq, id_) for id_ in {each.photo_id for each in found}]
         )
-        connection.executemany(_JOBS["finish"], [(each.photo_id, each.analyzer_id) for each in found])
+        finished = [(each.photo_id, each.analyzer_id) for each in found]
+        connection.executemany(_JOBS["finish"], finished)
+        owed = owe_readers(connection, finished, {(each.photo_id, each.analyzer_id) for each in counted})
     _fail(connection, [each for each in counted if each.finding is None], now)
-    return Committed(tuple(counted), tuple(dropped))
+    return Committed(tuple(counted), tuple(dropped), owed)
 
 
 def read_findings(
