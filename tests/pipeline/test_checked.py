@@ -55,6 +55,7 @@ def check(**parts):
         ({"regions": [Region("face", (10, 10, 200, 200))]}, "box of a region"),
         ({"regions": [Region("face", BOX, score=2)]}, "score of a region is 2"),
         ({"regions": [Region("face", BOX, landmarks=((0.1, float("nan")),))]}, "landmark"),
+        ({"regions": [Region("face", BOX, quality=1.5)]}, "quality of a region is 1.5"),
         ({"vectors": [Vector("s", np.array([1.0, np.nan]))]}, "NaN"),
         ({"vectors": [Vector("s", np.array([1.0, np.inf]))]}, "NaN"),
         ({"vectors": [Vector("s", np.zeros(4))]}, "only zeros"),

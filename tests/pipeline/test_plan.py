@@ -41,6 +41,7 @@ def plan(active: dict[int, ActiveAnalyzer], *names: str) -> Any:
         edges=list(made.model_edges),
         reads=set(made.reads),
         complete=made.complete,
+        needs_worker=made.needs_worker,
     )
 
 
@@ -81,12 +82,25 @@ def test_a_model_runs_in_the_same_pass_as_the_inline_analyzer_it_reads():
     assert (made.inline, made.models, made.complete) == (["a"], ["m"], True)
 
 
-def test_what_reads_a_model_waits_for_a_later_pass():
-    active = declare(m=(64, MODEL), caption=(64, MODEL, "m"), words=(0, CPU, "m"))
-    first = plan(active, "m", "caption", "words")
+def test_a_model_that_reads_a_model_runs_behind_it_in_the_same_pass():
+    active = declare(caption=(64, MODEL, "m"), described=(0, MODEL, "caption"), m=(64, MODEL))
+    made = plan(active, "caption", "described", "m")
+    assert (made.models, made.edges, made.complete) == (["m", "caption", "described"], [64], True)
+
+
+def test_an_inline_analyzer_that_reads_a_model_waits_for_a_later_pass():
+    active = declare(m=(64, MODEL), words=(0, CPU, "m"), told=(0, MODEL, "words"))
+    first = plan(active, "m", "words", "told")
     assert (first.inline, first.models, first.complete) == ([], ["m"], False)
-    second = plan(active, "caption", "words")
-    assert (second.inline, second.models, second.reads, second.complete) == (["words"], ["caption"], {"m"}, True)
+    second = plan(active, "words", "told")
+    assert (second.inline, second.models, second.reads, second.complete) == (["words"], ["told"], {"m"}, True)
+
+
+def test_a_model_without_pixels_needs_neither_slot_nor_worker():
+    active = declare(m=(64, MODEL), described=(0, MODEL, "m"))
+    assert not plan(active, "described").needs_worker
+    assert plan(active, "m", "described").needs_worker
+    assert model_edges(active.values()) == [64]
 
 
 def test_nothing_is_planned_where_nothing_can_run():

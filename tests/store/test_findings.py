@@ -37,7 +37,7 @@ FULL = StoredFinding(
     filterable=[("sharpness", 0.5, None), ("camera", None, "X100")],
     texts=[Text("caption", "a dog"), Text("text", "EXIT")],
     tags=[Tag("dog", 0.9), Tag("animal", 0.4)],
-    regions=[Region("object", (0.1, 0.2, 0.3, 0.4), "dog", 0.9, ((0.1, 0.2), (0.3, 0.4)))],
+    regions=[Region("object", (0.1, 0.2, 0.3, 0.4), "dog", 0.9, ((0.1, 0.2), (0.3, 0.4)), 0.7)],
     vectors=[vector(1, 0), vector(0, 1, region=0)],
 )
 
