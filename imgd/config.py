@@ -21,6 +21,7 @@ import msgspec
 import platformdirs
 from msgspec import Meta
 
+from imgd.domain import RunMode
 from imgd.errors import ConfigError, ConfigProblem
 
 log = logging.getLogger(__name__)
@@ -106,10 +107,12 @@ class IndexSettings:
 
 @dataclass(frozen=True, slots=True)
 class SearchSettings:
-    """How searches answer."""
+    """How searches answer. `meaning`: the analyzers whose spaces answer words and `like:` alone, once they have
+    looked at every photo; empty: all spaces answer."""
 
     limit: Positive = 20
     warm: bool = False
+    meaning: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,9 +130,9 @@ class LogSettings:
 
 @dataclass(frozen=True, slots=True)
 class AnalyzerSwitch:
-    """The keys that every `[analyzers.NAME]` section has, beside the analyzer's own."""
+    """The keys that every `[analyzers.NAME]` section has, beside the analyzer's own. `run`: as in RunMode."""
 
-    enabled: bool = True
+    run: Literal["always", "idle", "request", "off"] = "always"
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,8 +151,8 @@ class Settings:
     log: LogSettings = field(default_factory=LogSettings)
     analyzers: Mapping[str, Any] = field(default_factory=dict)
     """Analyzer name -> an instance of its `settings_type` (None where it has none)."""
-    disabled: frozenset[str] = frozenset()
-    """Analyzers with `enabled = false`."""
+    run_modes: Mapping[str, RunMode] = field(default_factory=dict)
+    """When each analyzer runs, by its name; one that is not there runs always."""
     source: Path | None = None
 
     @property
@@ -169,6 +172,8 @@ class KnownAnalyzers:
     """Every analyzer's `settings_type`, by analyzer name."""
     complete: bool = True
     """False where a plugin is absent or broken: sections of unknown name, which may be its, are passed over."""
+    searchable: frozenset[str] = frozenset()
+    """Those with a space that queries can be encoded into."""
 
 
 AnalyzerSchemas = Callable[[Settings], KnownAnalyzers]
@@ -223,7 +228,8 @@ class _Validation:
 
     def settings(self, schemas: AnalyzerSchemas | None) -> Settings:
         core = {key: value for key, value in self.table.items() if key != "analyzers"}
-        settings: Settings = self._section(Settings, core, "", skip=frozenset({"analyzers", "disabled", "source"}))
+        not_in_the_file = frozenset({"analyzers", "run_modes", "source"})
+        settings: Settings = self._section(Settings, core, "", skip=not_in_the_file)
         settings = dataclasses.replace(settings, source=self.path)
         self._check_roots(settings)
         if schemas is not None:
@@ -245,22 +251,43 @@ class _Validation:
             else:
                 log.warning("%s: [analyzers.%s] is passed over: %s", self.path, name, problem)
         chosen: dict[str, Any] = {}
-        disabled = set()
+        modes: dict[str, RunMode] = {}
         for name, schema in schemas.items():
             table = tables.get(name, {})
             key = f"analyzers.{name}"
             if not isinstance(table, dict):
                 self._add(key, f"expected a table, got {_kind(table)}")
                 continue
-            own = {field: value for field, value in table.items() if field != "enabled"}
-            switch = self._section(AnalyzerSwitch, {k: v for k, v in table.items() if k == "enabled"}, key)
-            if not switch.enabled:
-                disabled.add(name)
+            modes[name] = self._run_mode(table, key)
+            own = {field: value for field, value in table.items() if field not in ("run", "enabled")}
             if schema is None:
                 for field_name in own:
-                    self._add(f"{key}.{field_name}", f"unknown key{_did_you_mean(field_name, ['enabled'])}")
-            chosen[name] = self._section(schema, own, key, extra=frozenset({"enabled"})) if schema else None
-        return dataclasses.replace(settings, analyzers=chosen, disabled=frozenset(disabled))
+                    self._add(f"{key}.{field_name}", f"unknown key{_did_you_mean(field_name, ['run'])}")
+            chosen[name] = self._section(schema, own, key, extra=frozenset({"run"})) if schema else None
+        search = dataclasses.replace(settings.search, meaning=self._meaning(settings.search.meaning, known))
+        return dataclasses.replace(settings, search=search, analyzers=chosen, run_modes=modes)
+
+    def _meaning(self, names: tuple[str, ...], known: KnownAnalyzers) -> tuple[str, ...]:
+        """Those of `names` whose spaces can be searched; one that nobody brought may be an absent plugin's."""
+        for name in names:
+            if name in known.searchable:
+                continue
+            problem = (
+                f"the analyzer `{name}` fills no space" if name in known.schemas else f"`{name}` is no analyzer"
+            )
+            problem += _did_you_mean(name, known.searchable)
+            if known.complete or name in known.schemas:
+                self._add("search.meaning", problem)
+            else:
+                log.warning("%s: search.meaning: %s is passed over: %s", self.path, name, problem)
+        return tuple(dict.fromkeys(name for name in names if name in known.searchable))
+
+    def _run_mode(self, table: Mapping[str, Any], key: str) -> RunMode:
+        if "enabled" in table:
+            instead = 'leave it out, or write run = "always"' if table["enabled"] is True else 'write run = "off"'
+            self._add(f"{key}.enabled", f"is not known any more; {instead}")
+        switch = self._section(AnalyzerSwitch, {k: v for k, v in table.items() if k == "run"}, key)
+        return RunMode(switch.run)
 
     def _section(
         self,

@@ -183,10 +183,34 @@ def test_roots_that_only_begin_alike_do_not_overlap(written: Write) -> None:
 
 
 def test_an_analyzers_section_is_typed_and_can_switch_it_off(written: Write) -> None:
-    path = written("[analyzers.toy]\nenabled = false\nthreshold = 0.9\n[analyzers.bare]\nenabled = false\n")
+    path = written('[analyzers.toy]\nrun = "off"\nthreshold = 0.9\n[analyzers.bare]\nrun = "request"\n')
     settings = load(path, toy_schemas)
     assert settings.analyzers["toy"] == ToySettings(threshold=0.9)
-    assert settings.disabled == {"toy", "bare"}
+    assert settings.run_modes == {"toy": "off", "bare": "request"}
+
+
+def test_an_analyzer_runs_always_where_nothing_else_is_said(written: Write) -> None:
+    assert set(load(written("[analyzers.toy]\n"), toy_schemas).run_modes.values()) == {"always"}
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("enabled = false", 'line 2: analyzers.bare.enabled: is not known any more; write run = "off"'),
+        (
+            "enabled = true",
+            'line 2: analyzers.bare.enabled: is not known any more; leave it out, or write run = "always"',
+        ),
+    ],
+)
+def test_the_switch_of_old_says_what_to_write_instead(written: Write, line: str, expected: str) -> None:
+    assert problems(written(f"[analyzers.bare]\n{line}\n")) == [expected]
+
+
+def test_an_unknown_run_mode_names_the_known_ones(written: Write) -> None:
+    (problem,) = problems(written('[analyzers.bare]\nrun = "requests"\n'))
+    assert problem.startswith("line 2: analyzers.bare.run: ")
+    assert problem.endswith("allowed are `always`, `idle`, `request`, `off`; did you mean `request`?")
 
 
 def test_what_an_analyzers_own_check_refuses_is_told_like_the_rest(written: Write) -> None:

@@ -22,6 +22,7 @@ from imgd.cli.imgctl import imgctl
 from imgd.cli.imgd import imgd as imgd_command
 from imgd.config import Settings
 from imgd.daemon import build_registry, load_settings
+from imgd.domain import RunMode
 from imgd.hookspecs import HookSpecs
 from imgd.testing import check_analyzer
 
@@ -31,7 +32,7 @@ DOCUMENTS = sorted(
     [*REPOSITORY.glob("*.md"), *DOCS.glob("*.md"), *REPOSITORY.glob("plugins/*/README.md")],
 )
 HOOKS = sorted(name for name in vars(HookSpecs) if name.startswith("imgd_"))
-NOT_IN_THE_FILE = {"analyzers", "disabled", "source"}
+NOT_IN_THE_FILE = {"analyzers", "run_modes", "source"}
 
 
 def read(name: str) -> str:
@@ -74,7 +75,7 @@ def test_the_example_has_every_setting_and_no_other(example: dict[str, typing.An
     wanted = set(settings_fields())
     for name, analyzer in analyzers.items():
         keys = [each.name for each in dataclasses.fields(analyzer.settings_type)] if analyzer.settings_type else []
-        wanted |= {(f"analyzers.{name}", key) for key in ["enabled", *keys]}
+        wanted |= {(f"analyzers.{name}", key) for key in ["run", *keys]}
     found = set()
     for key, value in example.items():
         if key == "analyzers":
@@ -97,6 +98,7 @@ def test_the_example_shows_the_defaults(monkeypatch: pytest.MonkeyPatch) -> None
             name: each.settings_type() if each.settings_type else None
             for name, each in registry.analyzers(Settings()).items()
         },
+        run_modes=dict.fromkeys(registry.analyzers(Settings()), RunMode.ALWAYS),
         source=settings.source,
     )
     assert settings == defaults
@@ -110,7 +112,8 @@ def test_every_setting_of_the_example_has_a_comment_beside_or_above_it() -> None
         elif line.startswith("["):
             section_comment = "#" in line or section_comment
         elif "=" in line:
-            assert "#" in line or section_comment or "enabled" in line, f"line {number} says nothing of {line}"
+            is_told = "#" in line or section_comment or line.startswith("run =")
+            assert is_told, f"line {number} says nothing of {line}"
         elif not line.strip():
             section_comment = False
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from imgd.config import Settings, settings_digest
+from imgd.domain import RunMode
 from imgd.errors import ModelError
 from imgd.pipeline.messages import AnalyzerSpec
 from imgd.pipeline.plan import ActiveAnalyzer, make_spec
@@ -28,11 +29,12 @@ class AnalyzerState(enum.StrEnum):
 
 @dataclass(slots=True)
 class Standing:
-    """One analyzer, its state, and what a person can do about it."""
+    """One analyzer, its state, when it runs, and what a person can do about it."""
 
     declaration: AnalyzerClass
     plugin: str
     state: AnalyzerState
+    run: RunMode = RunMode.ALWAYS
     advice: str = ""
     model_dirs: dict[str, Path] = field(default_factory=dict)
 
@@ -49,15 +51,13 @@ class Roster:
         self._former: frozenset[str] = frozenset()
         self.declared = registry.configured(self._schemas, self._settings_of)
         self.encoders = registry.query_encoders(settings, self._settings_of)
+        self._run_modes = _run_modes(self.declared, settings.run_modes)
         self.standings: dict[str, Standing] = {}
         self.look_again()
 
     def look_again(self) -> None:
         """Look at the model store anew."""
         self.standings = {name: self._stand(name, each) for name, each in self.declared.items()}
-        for _ in self.standings:  # one waits for another, which may wait for a third
-            for standing in self.standings.values():
-                self._wait_for_others(standing)
 
     def keep_serving(self, spaces: Iterable[str]) -> None:
         """Find encoders for those `spaces` of the library that earlier settings filled, too."""
@@ -82,6 +82,8 @@ class Roster:
                 name,
                 each.declaration.version,
                 settings_digest(self._settings_of(name), each.declaration.code_settings),
+                each.run,
+                each.declaration.after,
             )
             for name, each in self.standings.items()
             if each.state is not AnalyzerState.OFF
@@ -90,14 +92,18 @@ class Roster:
     def active(self, rows: Mapping[str, AnalyzerRow]) -> list[ActiveAnalyzer]:
         """The analyzers that can run, as the store's `rows` (by name) know them."""
         return [
-            ActiveAnalyzer(rows[name].id, each.declaration, self._spec(each))
+            ActiveAnalyzer(rows[name].id, each.declaration, self._spec(each), each.run)
             for name, each in self.standings.items()
             if each.state is AnalyzerState.READY and name in rows
         ]
 
     def sidecar_readers(self, rows: Mapping[str, AnalyzerRow]) -> list[int]:
-        """Ids of the analyzers whose findings a sidecar makes stale."""
-        return [rows[name].id for name, each in self.declared.items() if each.reads_sidecars and name in rows]
+        """Ids of the analyzers whose findings a sidecar makes stale, and owed again."""
+        return [
+            rows[name].id
+            for name, each in self.declared.items()
+            if each.reads_sidecars and name in rows and self._run_modes[name] is not RunMode.REQUEST
+        ]
 
     def encoder_specs(self) -> tuple[dict[str, AnalyzerSpec], dict[str, str], dict[str, str]]:
         """How to make the encoder of each space whose models are there, what to do about the others' models, and
@@ -128,24 +134,15 @@ class Roster:
 
     def _stand(self, name: str, declaration: AnalyzerClass) -> Standing:
         plugin = self._registry.owners.get(name, "")
-        if name in self._settings.disabled:
-            advice = f"remove `enabled = false` from [analyzers.{name}] to switch it on"
-            return Standing(declaration, plugin, AnalyzerState.OFF, advice)
+        run = self._run_modes[name]
+        if run is RunMode.OFF:
+            advice = f'remove `run = "off"` from [analyzers.{name}] to switch it on'
+            return Standing(declaration, plugin, AnalyzerState.OFF, run, advice)
         if name in self._broken:
-            return Standing(declaration, plugin, AnalyzerState.BROKEN, self._broken[name])
+            return Standing(declaration, plugin, AnalyzerState.BROKEN, run, self._broken[name])
         model_dirs, advice = self._find_models(declaration.requires)
         state = AnalyzerState.WAITING if advice else AnalyzerState.READY
-        return Standing(declaration, plugin, state, advice, model_dirs)
-
-    def _wait_for_others(self, standing: Standing) -> None:
-        """Whoever reads the finding of an analyzer that waits for its model waits with it."""
-        if standing.state is not AnalyzerState.READY:
-            return
-        for name in standing.declaration.after:
-            other = self.standings.get(name)
-            if other is not None and other.state is AnalyzerState.WAITING:
-                standing.state = AnalyzerState.WAITING
-                standing.advice = f"it reads what {name} finds, which waits for its model: {other.advice}"
+        return Standing(declaration, plugin, state, run, advice, model_dirs)
 
     def _find_models(self, names: Iterable[str]) -> tuple[dict[str, Path], str]:
         """The directories of models, and what to do about those that are not there."""
@@ -172,3 +169,14 @@ class Roster:
         if settings is None and declaration is not None and declaration.settings_type is not None:
             return declaration.settings_type()
         return settings
+
+
+def _run_modes(declared: Mapping[str, AnalyzerClass], wanted: Mapping[str, RunMode]) -> dict[str, RunMode]:
+    """When each analyzer runs: as imgd.toml says, but one that would run always, and reads what one finds that waits
+    for imgd to be idle, waits with it. Nobody waits for what runs on request."""
+    modes = {name: wanted.get(name, RunMode.ALWAYS) for name in declared}
+    for _ in modes:  # one waits for another, which may wait for a third
+        for name, each in declared.items():
+            if modes[name] is RunMode.ALWAYS and any(modes.get(other) is RunMode.IDLE for other in each.after):
+                modes[name] = RunMode.IDLE
+    return modes

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from imgd.analyzers.preview import Preview
-from imgd.domain import Device, OwedPhoto
+from imgd.domain import Device, OwedPhoto, RunMode
 from imgd.pipeline.messages import AnalyzerSpec
 from imgd.plugins import AnalyzerClass
 
@@ -20,6 +20,7 @@ class ActiveAnalyzer:
     id: int
     declaration: AnalyzerClass
     spec: AnalyzerSpec
+    run: RunMode = RunMode.ALWAYS
 
     @property
     def name(self) -> str:

@@ -11,12 +11,13 @@ from collections.abc import Callable, Sequence
 
 from imgd.analyzers.preview import Preview
 from imgd.config import Settings
-from imgd.domain import Device, OwedPhoto, StoredFinding
+from imgd.domain import Device, OwedPhoto, RunMode, StoredFinding
 from imgd.pipeline.arena import MAX_PROCESSES, Arena
 from imgd.pipeline.capacity import find_capacity
 from imgd.pipeline.commit import AfterCommit
 from imgd.pipeline.devices import budget_bytes, find_devices, free_bytes
 from imgd.pipeline.flights import Flights, PipelineListener
+from imgd.pipeline.idleness import Idleness
 from imgd.pipeline.lanes import BATCHES_AHEAD, Lane
 from imgd.pipeline.messages import LaneSetup, WorkerSetup
 from imgd.pipeline.placement import place
@@ -38,7 +39,11 @@ _MAX_UNCOMMITTED_BYTES = 128 << 20
 
 
 class Pipeline:
-    """Runs the analyzers of `active` over everything owed, until `stop`."""
+    """Runs the analyzers of `active` over everything owed, until `stop`.
+
+    What is owed to analyzers that wait for imgd to be idle is claimed once nothing else is owed or on its way and
+    nobody has searched for a while, and no longer than until something else comes.
+    """
 
     def __init__(
         self,
@@ -51,6 +56,7 @@ class Pipeline:
         listener: PipelineListener,
         after_commit: AfterCommit | None = None,
         workers: int = 1,
+        idleness: Idleness | None = None,
     ) -> None:
         """`formats`: (module, qualified name) of the image formats that plugins bring.
         `workers`: decode processes, 0 for as many as the machine has cores and memory for."""
@@ -61,6 +67,9 @@ class Pipeline:
         self._position = QueuePosition()
         self._front_read_at = 0.0
         self._exhausted = False
+        self._idleness = idleness or Idleness(settings.index.idle_s)
+        self._idle = False  # whether it is those that wait for imgd to be idle whose queue is read
+        self._was_busy = False
         self._wake = asyncio.Event()
         self._wakes = 0
         self._reads = 0  # from the front of the queue
@@ -114,6 +123,7 @@ class Pipeline:
         self._wakes += 1
         self._flights.look_again()
         self._claimed.clear()
+        self._idle = False
         self._read_again()
 
     def _read_again(self) -> None:
@@ -138,6 +148,10 @@ class Pipeline:
         return list(self._flights.ids.values())
 
     @property
+    def _idle_ids(self) -> list[int]:
+        return [each.id for each in self._flights.active.values() if each.run is RunMode.IDLE]
+
+    @property
     def rates(self) -> RateMeter:
         return self._flights.rates
 
@@ -155,11 +169,20 @@ class Pipeline:
         while True:
             self._wake.clear()
             while self._has_room() and not self._paused:
+                if self._idle and self._idleness.left_s:  # somebody searches
+                    self.wake()
                 if not self._claimed and not await self._claim():
                     break
                 if self._claimed:
                     await self._launch(self._claimed.popleft())
+            self._tell_idleness()
             await self._wait()
+
+    def _tell_idleness(self) -> None:
+        is_busy = bool(self._flights or self._claimed)
+        if (is_busy or self._was_busy) and not self._idle:
+            self._idleness.disturb()
+        self._was_busy = is_busy
 
     def _has_room(self) -> bool:
         slots = len(self._flights) < _MAX_IN_FLIGHT and (not self._arena.slot_bytes or self._arena.free_slots > 0)
@@ -168,18 +191,29 @@ class Pipeline:
         return slots and bounded and self._pool.room > 0
 
     async def _wait(self) -> None:
-        """Until woken, or until a postponed job is due."""
+        """Until woken, until a postponed job is due, or until those may begin that wait for imgd to be idle."""
         rests = self._exhausted and not self._claimed and not self._paused
         due = self._flights.due
         delay_s = max(0.05, due - time.time()) if rests and due < float("inf") else None
+        idle_s = max(0.05, self._idleness.left_s) if rests and self._may_idle else None
+        delays = [each for each in (delay_s, idle_s) if each is not None]
         try:
-            async with asyncio.timeout(delay_s):
+            async with asyncio.timeout(min(delays, default=None)):
                 await self._wake.wait()
         except TimeoutError:
-            self.wake()
+            if time.time() >= due:
+                self.wake()
+
+    @property
+    def _may_idle(self) -> bool:
+        """Whether analyzers wait for imgd to be idle, and nothing is on its way that they would hold up."""
+        return bool(not self._idle and not self._flights and self._idle_ids)
 
     async def _claim(self) -> bool:
         """Read the next stretch of the queue; False when there is nothing more."""
+        if self._exhausted and self._may_idle and not self._idleness.left_s:
+            self._idle = True
+            self._read_again()
         if self._exhausted or not self._flights.active:
             self._exhausted = True
             return False
@@ -187,7 +221,8 @@ class Pipeline:
         self._flights.due = float("inf")
         if self._position == QueuePosition():
             self._front_read_at = time.time()
-        page, due = await asyncio.to_thread(self._read_page, self._position, self._flights.photo_ids)
+        waiting = () if self._idle else self._idle_ids
+        page, due = await asyncio.to_thread(self._read_page, self._position, self._flights.photo_ids, waiting)
         self._flights.due = min(self._flights.due, due)  # a commit may have postponed a job meanwhile
         if self._reads == reads:  # else what was read may be older than what is owed now
             self._exhausted = page.end is None
@@ -195,12 +230,22 @@ class Pipeline:
         self._claimed.extend(photo for photo in page.photos if photo.photo_id not in self._flights)
         return bool(self._claimed) or not self._exhausted
 
-    def _read_page(self, position: QueuePosition, skip: frozenset[int]) -> tuple[OwedPage, float]:
-        """The next stretch, and behind the last one when the first postponed job is due."""
+    def _read_page(
+        self, position: QueuePosition, skip: frozenset[int], waiting: Sequence[int]
+    ) -> tuple[OwedPage, float]:
+        """The next stretch, and behind the last one when the first postponed job is due. `waiting`: ids of
+        analyzers of whose jobs only those count that a person asked for."""
         now, ids = time.time(), self.analyzer_ids
         with self._database.snapshot() as connection:
             page = read_owed(
-                connection, ids, position, limit=_CLAIM_PHOTOS, now=now, skip=skip, previewer=Preview.name
+                connection,
+                [each for each in ids if each not in waiting],
+                position,
+                limit=_CLAIM_PHOTOS,
+                now=now,
+                skip=skip,
+                previewer=Preview.name,
+                asked=waiting,
             )
             # What came due since the front was read lies behind, and was not seen.
             due = next_due(connection, ids, self._front_read_at) if page.end is None else None

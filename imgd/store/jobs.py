@@ -6,7 +6,7 @@ import json
 import os
 import sqlite3
 from collections import defaultdict
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from imgd.domain import FileStat, OwedJob, OwedPhoto, Priority
@@ -14,6 +14,7 @@ from imgd.store.statements import load_statements
 
 _SQL = load_statements("imgd.store", "jobs")
 
+_LEAST_URGENT = max(Priority)
 _FIRST_ANALYSIS_S = 600.0
 """A preview that is newer is part of a first analysis, which may have been interrupted: the rest of that is made
 from the file too, so that a library is the same whether imgd was killed on the way or not."""
@@ -44,17 +45,20 @@ def read_owed(
     now: float,
     skip: Collection[int] = (),
     previewer: str = "",
+    asked: Collection[int] = (),
 ) -> OwedPage:
     """Up to `limit` photos behind `after` that owe one of `analyzer_ids` a finding, with all such jobs of each.
 
     Those of one priority come by folder and inode, which on most file systems is the order in which they lie on
     the disk. Photos in `skip` (in flight) and photos that cannot be reached now are left out. `previewer`: the
-    analyzer whose current finding, if it is not all too new, says that a photo has a cached preview.
+    analyzer whose current finding, if it is not all too new, says that a photo has a cached preview. `asked`:
+    further analyzers, of which only those jobs are read that a person asked for.
     """
-    analyzers = json.dumps(sorted(analyzer_ids))
+    bounds = dict.fromkeys(asked, int(Priority.REQUEST)) | dict.fromkeys(analyzer_ids, _LEAST_URGENT)
     place = {"priority": after.priority, "photo_id": after.photo_id, "now": now, "limit": limit}
     parts = [
-        connection.execute(_SQL["page"], place | {"analyzer_id": analyzer_id}) for analyzer_id in analyzer_ids
+        connection.execute(_SQL["page"], place | {"analyzer_id": analyzer_id, "least_urgent": bound})
+        for analyzer_id, bound in bounds.items()
     ]
     # Each part is in the queue's order, so whatever of them is among the first `limit` was read.
     rows = sorted({QueuePosition(*row) for part in parts for row in part})[:limit]
@@ -63,21 +67,27 @@ def read_owed(
     if not wanted:
         return OwedPage((), end)
     urgency = {row.photo_id: row.priority for row in reversed(rows)}
-    owed = _read_photos(connection, wanted, analyzers, now, previewer)
+    owed = _read_photos(connection, wanted, bounds, now, previewer)
     owed.sort(key=lambda photo: (urgency[photo.photo_id], os.path.dirname(photo.path), photo.stat.inode))
     return OwedPage(tuple(owed), end)
 
 
 def _read_photos(
-    connection: sqlite3.Connection, photo_ids: Sequence[int], analyzers: str, now: float, previewer: str
+    connection: sqlite3.Connection,
+    photo_ids: Sequence[int],
+    bounds: Mapping[int, int],
+    now: float,
+    previewer: str,
 ) -> list[OwedPhoto]:
-    """Those of `photo_ids` that can be reached, each with what it owes `analyzers` (ids as JSON) now."""
+    """Those of `photo_ids` that can be reached, each with what it owes now to the analyzers in `bounds`: by id,
+    the least urgent priority that counts."""
     photos = json.dumps(photo_ids)
     jobs: dict[int, list[OwedJob]] = defaultdict(list)
-    for photo_id, analyzer_id, attempts in connection.execute(
-        _SQL["jobs_of"], {"photos": photos, "analyzers": analyzers, "now": now}
+    for photo_id, analyzer_id, attempts, priority in connection.execute(
+        _SQL["jobs_of"], {"photos": photos, "analyzers": json.dumps(sorted(bounds)), "now": now}
     ):
-        jobs[photo_id].append(OwedJob(analyzer_id, attempts))
+        if priority <= bounds[analyzer_id]:
+            jobs[photo_id].append(OwedJob(analyzer_id, attempts))
     sidecars: dict[int, list[bytes]] = defaultdict(list)
     for photo_id, name in connection.execute(_SQL["sidecars_of"], {"photos": photos}):
         sidecars[photo_id].append(name)

@@ -13,6 +13,7 @@ import pytest
 from imgd import Analyzer, Model, ModelFile, QueryEncoder, hookimpl
 from imgd.config import PathSettings, Settings
 from imgd.daemon.roster import AnalyzerState, Roster
+from imgd.domain import RunMode
 from imgd.plugins import build_plugin_manager
 from imgd.store.analyzers import AnalyzerRow
 from imgd.weights.catalogue import Catalogue
@@ -143,10 +144,10 @@ def test_a_broken_analyzer_stays_broken_until_forgiven_and_still_owes(bench: Ben
 
 
 def test_an_analyzer_that_is_switched_off_owes_nothing_broken_or_not(bench: Bench) -> None:
-    roster = bench.roster(disabled=frozenset({"plain"}))
+    roster = bench.roster(run_modes={"plain": RunMode.OFF})
     roster.mark_broken("plain", "ImportError")
     assert states(roster)["plain"] is AnalyzerState.OFF
-    assert "enabled = false" in roster.standings["plain"].advice
+    assert 'run = "off"' in roster.standings["plain"].advice
     assert [each.name for each in roster.declarations()] == ["modelled"]
     assert roster.active(ROWS) == []
 
@@ -207,3 +208,58 @@ def test_an_encoder_that_lacks_a_model_for_photos_serves_words(
 
 def test_plugins_are_named_with_their_analyzers(bench: Bench) -> None:
     assert bench.roster().standings["plain"].plugin == "Plugin"
+
+
+class Reader(Plain):
+    name = "reader"
+    after = ("plain",)
+
+
+class ReaderOfReader(Plain):
+    name = "reader-of-reader"
+    after = ("reader",)
+
+
+class ReadingPlugin:
+    @hookimpl
+    def imgd_analyzers(self, settings: object) -> list[type]:
+        return [ReaderOfReader, Reader, Plain]
+
+
+def modes_of_readers(bench: Bench, **modes: str) -> dict[str, str]:
+    registry = build_plugin_manager([ReadingPlugin()], selection="")
+    chosen = {name.replace("_", "-"): RunMode(mode) for name, mode in modes.items()}
+    roster = Roster(registry, dataclasses.replace(bench.settings, run_modes=chosen), bench.models)
+    return {each.name: each.run.value for each in roster.declarations()}
+
+
+def test_an_analyzer_is_idle_with_the_one_whose_findings_it_reads(bench: Bench) -> None:
+    assert modes_of_readers(bench, plain="idle") == dict.fromkeys(("plain", "reader", "reader-of-reader"), "idle")
+
+
+def test_an_analyzer_does_not_wait_for_one_that_runs_on_request(bench: Bench) -> None:
+    assert modes_of_readers(bench, plain="request")["reader"] == "always"
+
+
+def test_an_analyzer_that_runs_on_request_does_so_whatever_it_reads(bench: Bench) -> None:
+    modes = modes_of_readers(bench, plain="idle", reader="request")
+    assert modes == {"plain": "idle", "reader": "request", "reader-of-reader": "always"}
+
+
+def test_a_sidecar_makes_photos_owe_nothing_to_an_analyzer_that_runs_on_request(bench: Bench) -> None:
+    assert bench.roster(run_modes={"modelled": RunMode.REQUEST}).sidecar_readers(ROWS) == []
+
+
+def test_an_analyzer_does_not_wait_for_one_whose_model_is_missing(bench: Bench) -> None:
+    class ReaderOfModelled(Plain):
+        name = "reader"
+        after = ("modelled",)
+
+    class WithReader(Plugin):
+        @hookimpl
+        def imgd_analyzers(self, settings: object) -> list[type]:
+            return [ReaderOfModelled, Modelled]
+
+    roster = Roster(build_plugin_manager([WithReader()], selection=""), bench.settings, bench.models)
+    assert states(roster) == {"reader": AnalyzerState.READY, "modelled": AnalyzerState.WAITING}
+    assert {each.name: each.after for each in roster.declarations()} == {"reader": ("modelled",), "modelled": ()}

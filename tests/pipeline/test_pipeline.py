@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -249,8 +250,8 @@ def test_a_job_owed_anew_while_its_photo_is_claimed_is_done_too(
     async def owe_while_claimed(pipeline: Pipeline, _starter: ChildStarter) -> None:
         loop, read_page = asyncio.get_running_loop(), pipeline._read_page
 
-        def read_and_owe(position: QueuePosition, skip: frozenset[int]) -> object:
-            page = read_page(position, skip)
+        def read_and_owe(position: QueuePosition, skip: frozenset[int], waiting: Sequence[int]) -> object:
+            page = read_page(position, skip, waiting)
             monkeypatch.setattr(pipeline, "_read_page", read_page)
             library.database.write(
                 lambda c: c.execute(

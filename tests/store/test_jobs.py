@@ -185,6 +185,7 @@ def test_the_queue_is_read_along_its_index(library, put):
     sql = load_statements("imgd.store", "jobs")
     values = {
         "priority": 20,
+        "least_urgent": 30,
         "photo_id": 7,
         "analyzers": "[1, 2]",
         "analyzer_id": 1,
@@ -207,3 +208,16 @@ def test_the_queue_is_read_along_its_index(library, put):
     for name in ("photos", "jobs_of", "sidecars_of"):
         scanned = [step for step in plan(name) if step.startswith("SCAN")]
         assert all("VIRTUAL TABLE" in step for step in scanned), name
+
+
+def test_of_analyzers_that_wait_only_what_was_asked_for_is_read(library, put):
+    put("a.jpg", "b.jpg", "c.jpg")
+    library.write(lambda c: c.execute("UPDATE jobs SET priority = 5 WHERE photo_id = 2 AND analyzer_id = 2"))
+    library.write(lambda c: c.execute("DELETE FROM jobs WHERE photo_id = 2 AND analyzer_id = 1"))
+    with library.database.snapshot() as connection:
+        read = read_owed(connection, [1], QueuePosition(), limit=9, now=10.0, asked=[2])
+    assert [(photo.photo_id, [job.analyzer_id for job in photo.jobs]) for photo in read.photos] == [
+        (2, [2]),
+        (1, [1]),
+        (3, [1]),
+    ]

@@ -18,6 +18,7 @@ from PIL import Image
 
 from imgd.config import DecodeSettings, LaneSettings, PathSettings, PipelineSettings, Settings
 from imgd.domain import Priority
+from imgd.pipeline.idleness import Idleness
 from imgd.pipeline.plan import ActiveAnalyzer, make_spec
 from imgd.pipeline.process import ChildStarter
 from imgd.pipeline.scheduler import Pipeline
@@ -160,12 +161,21 @@ async def analyze_all(
     during: Callable[[Pipeline, ChildStarter], Any] | None = None,
     until: Callable[[], bool] | None = None,
     timeout_s: float = 40.0,
+    idleness: Idleness | None = None,
+    on_commit: Callable[[Committed], None] | None = None,
 ) -> Heard:
     """Run a pipeline until it has nothing in flight and the queue is read to its end."""
     starter = ChildStarter()
-    heard = Heard()
+    heard = Heard(on_commit=on_commit)
     pipeline = Pipeline(
-        library.database, starter, library.settings, active, formats=(), listener=heard, workers=workers
+        library.database,
+        starter,
+        library.settings,
+        active,
+        formats=(),
+        listener=heard,
+        workers=workers,
+        idleness=idleness,
     )
     heard.pipeline = pipeline
     pipeline.start()

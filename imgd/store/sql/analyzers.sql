@@ -1,11 +1,18 @@
 -- name: all
-SELECT id, name, version, digest, generation, active FROM analyzers ORDER BY id;
+SELECT id, name, version, digest, generation, active, run FROM analyzers ORDER BY id;
 
 -- name: add
-INSERT INTO analyzers (name, version, digest) VALUES (?, ?, ?) RETURNING id;
+INSERT INTO analyzers (name, version, digest, run) VALUES (?, ?, ?, ?) RETURNING id;
 
 -- name: renew
 UPDATE analyzers SET version = ?, digest = ?, generation = generation + 1, active = 1 WHERE id = ?;
+
+-- name: record_generation
+INSERT INTO generations (analyzer_id, generation, version, digest)
+SELECT id, generation, version, digest FROM analyzers WHERE id = ?;
+
+-- name: set_run
+UPDATE analyzers SET run = ? WHERE id = ?;
 
 -- name: set_active
 UPDATE analyzers SET active = ? WHERE id = ?;

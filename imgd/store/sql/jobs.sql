@@ -1,9 +1,9 @@
--- One analyzer's part of the queue: what other analyzers wait for is never read.
+-- One analyzer's part of the queue, to a priority: what other analyzers wait for is never read.
 -- name: page
 SELECT priority, photo_id
 FROM jobs
 WHERE state = 'owed' AND analyzer_id = :analyzer_id
-  AND (priority, photo_id) > (:priority, :photo_id) AND not_before <= :now
+  AND (priority, photo_id) > (:priority, :photo_id) AND priority <= :least_urgent AND not_before <= :now
 ORDER BY priority, photo_id
 LIMIT :limit;
 
@@ -23,7 +23,7 @@ CROSS JOIN roots ON roots.id = folders.root_id
 WHERE photos.state = 'present' AND roots.state = 'online';
 
 -- name: jobs_of
-SELECT photo_id, analyzer_id, attempts
+SELECT photo_id, analyzer_id, attempts, priority
 FROM json_each(:photos) AS wanted
 JOIN jobs ON jobs.photo_id = wanted.value
 WHERE state = 'owed' AND not_before <= :now

@@ -14,7 +14,7 @@ UPDATE photos SET display_name = ? WHERE folder_id = ? AND name = ?;
 INSERT INTO jobs (photo_id, analyzer_id, priority)
 SELECT photos.id, analyzers.id, :priority
 FROM photos CROSS JOIN analyzers
-WHERE photos.id > :newest AND analyzers.active;
+WHERE photos.id > :newest AND analyzers.active AND analyzers.run <> 'request';
 
 -- The staging table of files that are known already: a row a file, by path. It lives in memory, on the write connection.
 
@@ -68,11 +68,14 @@ SET size = seen.size, mtime_ns = seen.mtime_ns, device = seen.device, inode = se
 FROM temp.seen_files AS seen
 WHERE photos.id = seen.photo_id AND seen.verdict IN ('changed', 'back', 'relinked');
 
+-- Of an analyzer that runs on request, what was asked for and is owed or failed.
 -- name: owe_changed
 INSERT INTO jobs (photo_id, analyzer_id, priority)
 SELECT seen.photo_id, analyzers.id, :priority
 FROM temp.seen_files AS seen CROSS JOIN analyzers
 WHERE seen.verdict = 'changed' AND analyzers.active
+  AND (analyzers.run <> 'request' OR EXISTS (
+      SELECT 1 FROM jobs WHERE jobs.photo_id = seen.photo_id AND jobs.analyzer_id = analyzers.id))
 ON CONFLICT (photo_id, analyzer_id) DO UPDATE
     SET priority = MIN(priority, excluded.priority), state = 'owed', attempts = 0, not_before = 0, reason = '';
 
@@ -86,7 +89,7 @@ SELECT photos.id, analyzers.id, :priority
 FROM json_each(:photos) AS back
 CROSS JOIN photos ON photos.id = back.value
 CROSS JOIN analyzers
-WHERE analyzers.active
+WHERE analyzers.active AND analyzers.run <> 'request'
   AND NOT EXISTS (SELECT 1 FROM findings
                   WHERE findings.photo_id = photos.id AND findings.analyzer_id = analyzers.id
                     AND findings.generation = analyzers.generation AND findings.revision = photos.revision)

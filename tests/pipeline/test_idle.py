@@ -1,0 +1,124 @@
+"""Analyzers that wait for imgd to be idle, beside others that do not."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+from typing import Any
+
+import pytest
+from pipeline_library import Heard, Library, analyze_all, make_photos, with_pipeline
+
+from imgd.domain import Priority, RunMode
+from imgd.pipeline.idleness import Idleness
+from imgd.pipeline.plan import ActiveAnalyzer
+from imgd.pipeline.scheduler import Pipeline
+from imgd.store.findings import Committed
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def active(library: Library) -> list[ActiveAnalyzer]:
+    """`shape` runs always, `header` on idle."""
+    from toy_analyzers import Header, Shape
+
+    shape, header = library.activate(Shape, Header)
+    return [shape, dataclasses.replace(header, run=RunMode.IDLE)]
+
+
+def order(library: Library, heard: Heard) -> list[tuple[str, int]]:
+    """(analyzer, photo) as they were committed."""
+    names = dict(library.rows("SELECT id, name FROM analyzers"))
+    return [(names[each.analyzer_id], each.photo_id) for commit in heard.commits for each in commit.counted]
+
+
+def test_what_waits_for_idleness_begins_when_all_else_is_committed(
+    library: Library, active: list[ActiveAnalyzer]
+) -> None:
+    make_photos(library, [f"{number}.jpg" for number in range(12)])
+    heard = asyncio.run(analyze_all(library, active, idleness=Idleness(0.0), until=lambda: library.owed() == 0))
+    assert [name for name, _ in order(library, heard)] == ["shape"] * 12 + ["header"] * 12
+
+
+def test_nothing_begins_while_somebody_searches_but_what_was_asked_for(
+    library: Library, active: list[ActiveAnalyzer]
+) -> None:
+    clock = Clock()
+    idleness = Idleness(60.0, clock)
+    make_photos(library, [f"{number}.jpg" for number in range(6)])
+    library.database.write(
+        lambda c: c.execute(
+            "UPDATE jobs SET priority = ? WHERE photo_id = 2 AND analyzer_id = ?",
+            (int(Priority.REQUEST), active[1].id),
+        )
+    ).result()
+    asyncio.run(analyze_all(library, active, idleness=idleness))
+    assert len(library.findings("shape")) == 6
+    assert list(library.findings("header")) == ["1.jpg"]
+
+    async def grow_idle(pipeline: Pipeline, _starter: Any) -> None:
+        clock.now += 60.0
+        pipeline.wake()
+
+    asyncio.run(
+        analyze_all(library, active, idleness=idleness, during=grow_idle, until=lambda: library.owed() == 0)
+    )
+    assert len(library.findings("header")) == 6
+
+
+def test_a_search_ends_what_waits_for_idleness(library: Library, active: list[ActiveAnalyzer]) -> None:
+    clock = Clock()
+    idleness = Idleness(60.0, clock)
+    clock.now += 60.0
+    make_photos(library, [f"{number}.jpg" for number in range(40)])
+    library.database.write(lambda c: c.execute("DELETE FROM jobs WHERE analyzer_id = ?", (active[0].id,))).result()
+    library.settings = with_pipeline(library.settings, commit_photos=1)
+    heard = asyncio.run(
+        analyze_all(
+            library,
+            active,
+            idleness=idleness,
+            on_commit=lambda _committed: idleness.disturb(),
+            until=lambda: library.owed() < 40,
+        )
+    )
+    assert 1 <= len(order(library, heard)) < 40
+    assert library.owed() == 40 - len(order(library, heard))
+
+
+def test_a_new_photo_goes_before_all_that_waits_for_idleness(
+    library: Library, active: list[ActiveAnalyzer]
+) -> None:
+    make_photos(library, [f"{number}.jpg" for number in range(60)])
+    library.database.write(lambda c: c.execute("DELETE FROM jobs WHERE analyzer_id = ?", (active[0].id,))).result()
+    library.settings = with_pipeline(library.settings, commit_photos=4)
+    pipelines: list[Pipeline] = []
+
+    async def remember(pipeline: Pipeline, _starter: Any) -> None:
+        pipelines.append(pipeline)
+
+    def add_photo(_committed: Committed) -> None:
+        if not library.rows("SELECT id FROM photos WHERE display_name = 'new.jpg'"):
+            make_photos(library, ["new.jpg"])
+            pipelines[0].wake()
+
+    heard = asyncio.run(
+        analyze_all(
+            library,
+            active,
+            idleness=Idleness(0.0),
+            during=remember,
+            on_commit=add_photo,
+            until=lambda: library.owed() == 0,
+        )
+    )
+    committed = order(library, heard)
+    assert len(committed) == 62
+    assert committed.index(("shape", 61)) < 40
