@@ -1,0 +1,485 @@
+"""What `check_analyzer` asks of an analyzer: for each rule a toy that breaks this one."""
+
+from __future__ import annotations
+
+import ctypes
+import itertools
+import os
+import signal
+import socket
+import sys
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from imgd import Analyzer, Device, Failure, Finding, Needs, PhotoInput, Tag, Vector
+from imgd.analyzers.metadata import Metadata
+from imgd.analyzers.preview import Preview
+from imgd.analyzers.technical import Technical
+from imgd.domain import StoredFinding
+from imgd.testing import ConformanceError, awkward_photos, check_analyzer, make_photo
+
+Answers = list[Finding | Failure]
+
+FOREVER = threading.Event()
+
+
+@dataclass(frozen=True)
+class ToySettings:
+    scale: float = 1.0
+    model: str = "small"
+
+
+class Good(Analyzer[ToySettings]):
+    name = "good"
+    version = "1"
+    needs = Needs(edge=64)
+    device = Device.MODEL
+    batch_size = 4
+    facts: ClassVar = {"brightness": float}
+    settings_type = ToySettings
+
+    def analyze(self, photos: Sequence[PhotoInput]) -> Answers:
+        return [self.look(photo) for photo in photos]
+
+    def look(self, photo: PhotoInput) -> Finding | Failure:
+        if photo.width < 3:
+            return Failure("too small to say anything of")
+        mean = photo.image.mean(axis=(0, 1)) + 1
+        return Finding(
+            facts={"brightness": float(mean.mean() * self.settings.scale)},
+            tags=[Tag("bright" if mean.mean() > 100 else "dark", 0.5)],
+            vectors=[Vector("toy", mean)],
+        )
+
+
+class Raising(Good):
+    def analyze(self, photos: Sequence[PhotoInput]) -> Answers:
+        return [Finding(facts={"brightness": int(photo.image[10, 10, 0])}) for photo in photos]
+
+
+class Exiting(Good):
+    def look(self, photo: PhotoInput) -> Finding | Failure:
+        sys.exit("I have had enough")
+
+
+class Counting(Good):
+    def load(self, device: str) -> None:
+        self._count = itertools.count()
+
+    def look(self, photo: PhotoInput) -> Finding | Failure:
+        return Finding(facts={"brightness": next(self._count)})
+
+
+class MindfulOfItsBatch(Good):
+    def analyze(self, photos: Sequence[PhotoInput]) -> Answers:
+        mean = np.mean([photo.image.mean() for photo in photos])
+        return [Finding(facts={"brightness": float(mean)}) for photo in photos]
+
+
+class MindfulOfItsFirst(Good):
+    """Confuses a batch's photos only where it is full and the black one leads it, as in the order backwards."""
+
+    def analyze(self, photos: Sequence[PhotoInput]) -> Answers:
+        if len(photos) == self.batch_size and not photos[0].image.any():
+            return [self.look(photos[0]) for _ in photos]
+        return [self.look(photo) for photo in photos]
+
+
+class Forgetful(Good):
+    def analyze(self, photos: Sequence[PhotoInput]) -> Answers:
+        return [self.look(photo) for photo in photos][1:]
+
+
+class ForgetfulInBatches(Good):
+    def analyze(self, photos: Sequence[PhotoInput]) -> Answers:
+        return [self.look(photo) for photo in photos][: max(1, len(photos) - 1)]
+
+
+class OfTheWrongType(Good):
+    def look(self, photo: PhotoInput) -> Finding | Failure:
+        return Finding(facts={"brightness": "very"})
+
+
+class NotANumber(Good):
+    def look(self, photo: PhotoInput) -> Finding | Failure:
+        return Finding(facts={"brightness": 1.0}, vectors=[Vector("toy", np.array([1.0, np.nan]))])
+
+
+class ShapedOddly(Good):
+    def look(self, photo: PhotoInput) -> Finding | Failure:
+        return Finding(facts={"brightness": 1.0}, vectors=[Vector("toy", np.ones((2, 2)))])
+
+
+class Withholding(Good):
+    facts: ClassVar = {"brightness": float, "contrast": float}
+
+
+class Talkative(Good):
+    def look(self, photo: PhotoInput) -> Finding | Failure:
+        return Finding(facts={"brightness": 1.0, "contrast": 0.5, "note": "words are only shown", "all": {"a": 1}})
+
+
+class Scribbling(Good):
+    def look(self, photo: PhotoInput) -> Finding | Failure:
+        photo.image[:] = 0
+        return Finding(facts={"brightness": 1.0})
+
+
+class ScribblingByForce(Good):
+    def look(self, photo: PhotoInput) -> Finding | Failure:
+        ctypes.memset(photo.image.ctypes.data, 7, photo.image.nbytes)
+        return Finding(facts={"brightness": 1.0})
+
+
+class Sorting(Good):
+    def analyze(self, photos: Sequence[PhotoInput]) -> Answers:
+        answers = [self.look(photo) for photo in photos]
+        photos.clear()  # type: ignore[attr-defined]
+        return answers
+
+
+class Keeping(Good):
+    _kept: npt.NDArray[np.uint8]
+
+    def look(self, photo: PhotoInput) -> Finding | Failure:
+        self._kept = photo.image[::2]
+        return super().look(photo)
+
+
+class Opening(Good):
+    """By C code, which Python does not see."""
+
+    def look(self, photo: PhotoInput) -> Finding | Failure:
+        libc = ctypes.CDLL(None)
+        os.close(libc.open(os.fsencode(photo.path), os.O_RDONLY))
+        return super().look(photo)
+
+
+class Calling(Good):
+    def load(self, device: str) -> None:
+        with socket.socket() as asked:
+            asked.settimeout(0.2)
+            asked.connect_ex(("127.0.0.1", 9))
+
+
+class Unloadable(Good):
+    def load(self, device: str) -> None:
+        raise ImportError("no such library")
+
+
+class LoadedOnce(Good):
+    loaded: ClassVar[list[str]] = []
+
+    def load(self, device: str) -> None:
+        if self.loaded:
+            raise RuntimeError("the device is taken")
+        self.loaded.append(device)
+
+
+class Changed(Good):
+    """Is another one after it was loaded again."""
+
+    times: ClassVar[list[str]] = []
+
+    def load(self, device: str) -> None:
+        self.times.append(device)
+
+    def look(self, photo: PhotoInput) -> Finding | Failure:
+        return Finding(facts={"brightness": float(len(self.times))})
+
+
+class Clinging(Good):
+    def close(self) -> None:
+        raise OSError("the device is busy")
+
+
+class Nameless(Analyzer[None]):
+    version = "1"
+
+    def analyze(self, photos: Sequence[PhotoInput]) -> Answers:
+        return [Finding() for photo in photos]
+
+
+class Demanding(Good):
+    requires = ("a-model",)
+
+
+class DemandingBySettings(Good):
+    @classmethod
+    def configured(cls, settings: ToySettings) -> type[Analyzer[ToySettings]]:  # type: ignore[override]
+        return cls.declared(requires=(f"a-{settings.model}-model",))
+
+
+class Undecided(Good):
+    numbers: ClassVar = itertools.count(1)
+
+    @classmethod
+    def configured(cls, settings: ToySettings) -> type[Analyzer[ToySettings]]:  # type: ignore[override]
+        return cls.declared(batch_size=next(cls.numbers))
+
+
+class Unconfigurable(Good):
+    @classmethod
+    def configured(cls, settings: ToySettings) -> type[Analyzer[ToySettings]]:  # type: ignore[override]
+        raise KeyError(settings.model)
+
+
+class Larger(Good):
+    """Its photos are as large as its settings say."""
+
+    @classmethod
+    def configured(cls, settings: ToySettings) -> type[Analyzer[ToySettings]]:  # type: ignore[override]
+        return cls.declared(needs=Needs(edge=96))
+
+    def look(self, photo: PhotoInput) -> Finding | Failure:
+        return Finding(facts={"brightness": float(max(photo.image.shape))})
+
+
+class Ahead(Good):
+    """Begins and finishes properly."""
+
+    def begin(self, photos: Sequence[PhotoInput]) -> list[Finding | Failure]:
+        return [self.look(photo) for photo in photos]
+
+    def finish(self, begun: Any) -> Answers:
+        return list(begun)
+
+    def analyze(self, photos: Sequence[PhotoInput]) -> Answers:
+        return self.finish(self.begin(photos))
+
+
+class OneAtATime(Ahead):
+    """Has one place for what it has begun, which the next batch takes."""
+
+    _begun: Sequence[PhotoInput] = ()
+
+    def begin(self, photos: Sequence[PhotoInput]) -> Any:
+        self._begun = photos
+        return len(photos)
+
+    def finish(self, begun: Any) -> Answers:
+        last = self._begun[-1]
+        return [self.look(last) for _ in range(begun)]
+
+    def analyze(self, photos: Sequence[PhotoInput]) -> Answers:
+        return [self.look(photo) for photo in photos]
+
+
+class Crashing(Good):
+    def look(self, photo: PhotoInput) -> Finding | Failure:
+        if photo.image.shape[0] == 1:
+            os.kill(os.getpid(), signal.SIGSEGV)
+        return super().look(photo)
+
+
+class Leaving(Good):
+    def load(self, device: str) -> None:
+        os._exit(0)
+
+
+class Hanging(Good):
+    def look(self, photo: PhotoInput) -> Finding | Failure:
+        FOREVER.wait()
+        raise AssertionError
+
+
+class Leaking(Good):
+    def load(self, device: str) -> None:
+        self._kept: list[object] = []
+
+    def look(self, photo: PhotoInput) -> Finding | Failure:
+        self._kept.append(np.ones(200_000, np.uint8))
+        return super().look(photo)
+
+
+class HeavyToLoad(Good):
+    memory_mb = 20
+
+    def load(self, device: str) -> None:
+        self._weights = np.ones(200 << 20, np.uint8)
+
+
+class HeavyInBatches(Good):
+    batch_size = 8
+    photo_mb = 1
+
+    def analyze(self, photos: Sequence[PhotoInput]) -> Answers:
+        space = np.ones(len(photos) * (20 << 20), np.uint8)
+        return [self.look(photo) for photo in photos] if space.any() else []
+
+
+class Honest(Good):
+    """Takes as much as it declares."""
+
+    batch_size = 8
+    memory_mb = 200
+    photo_mb = 20
+
+    def load(self, device: str) -> None:
+        self._weights = np.ones(200 << 20, np.uint8)
+
+    def analyze(self, photos: Sequence[PhotoInput]) -> Answers:
+        space = np.ones(len(photos) * (20 << 20), np.uint8)
+        return [self.look(photo) for photo in photos] if space.any() else []
+
+
+class Elsewhere(Good):
+    """The name `Elsewhere` is another class's, below."""
+
+
+ElsewhereIndeed = Elsewhere
+Elsewhere = Good  # type: ignore[misc]
+
+
+def test_an_analyzer_that_keeps_the_contract_passes_and_its_findings_are_returned() -> None:
+    outcomes = check_analyzer(Good)
+    assert outcomes["a photo of one pixel"] == Failure("too small to say anything of")
+    white = outcomes["a white photo"]
+    assert isinstance(white, StoredFinding)
+    assert white.facts == {"brightness": 256.0}
+    assert outcomes == check_analyzer(Good, timeout_s=None)
+
+
+def test_settings_and_photos_of_ones_own_are_used() -> None:
+    photo = make_photo(Good, np.full((10, 20, 3), 9, np.uint8))
+    mine = check_analyzer(Good, settings=ToySettings(scale=2.0), photos={"mine": photo})["mine"]
+    assert isinstance(mine, StoredFinding)
+    assert mine.facts == {"brightness": 20.0}
+
+
+def test_photos_are_as_large_as_settings_make_it_need_them() -> None:
+    outcome = check_analyzer(Larger, timeout_s=None)["a photo larger than it needs"]
+    assert isinstance(outcome, StoredFinding)
+    assert outcome.facts == {"brightness": 96.0}
+
+
+@pytest.mark.parametrize("analyzer", [Ahead, Honest])
+def test_an_analyzer_that_begins_ahead_or_takes_what_it_declares_passes(analyzer: type[Analyzer[Any]]) -> None:
+    assert check_analyzer(analyzer)
+
+
+BROKEN_RULES = [
+    (Raising, "it raises IndexError"),
+    (Exiting, "it raises SystemExit: I have had enough"),
+    (Counting, "another finding the second time: brightness 0 10"),
+    (MindfulOfItsBatch, "another finding in a batch than alone"),
+    (MindfulOfItsFirst, "another finding in a batch than alone"),
+    (Forgetful, "0 answers for 1 photos"),
+    (ForgetfulInBatches, "a batch of 4 photos: 3 answers for 4 photos"),
+    (OfTheWrongType, "fact brightness was declared float and is 'very'"),
+    (NotANumber, "a vector of space toy holds NaN, infinity, or only zeros"),
+    (ShapedOddly, "a vector of space toy has shape (2, 2), not (d,)"),
+    (Withholding, "no photo has these facts, which are declared: contrast;"),
+    (Talkative, "no search can filter by these numbers: contrast;"),
+    (Scribbling, "it raises ValueError: assignment destination is read-only"),
+    (ScribblingByForce, "it writes into the photo's pixels"),
+    (Sorting, "it changes the list of photos that it is given"),
+    (Keeping, "it keeps a photo's pixels after the call"),
+    (Opening, "it opens the photo's file (a black photo, "),
+    (Calling, "it asks the network for 127.0.0.1:9"),
+    (Unloadable, "it cannot be loaded: ImportError: no such library"),
+    (LoadedOnce, "after close(), it cannot be loaded: RuntimeError: the device is taken"),
+    (Changed, "another finding after close() and load(): brightness 1.0 2.0"),
+    (Clinging, "close() raises OSError: the device is busy"),
+    (Nameless, "needs a `name`"),
+    (Demanding, "it requires a-model: give their directories as `model_dirs`"),
+    (DemandingBySettings, "it requires a-small-model: give their directories"),
+    (Undecided, "configured() says something else the second time"),
+    (Unconfigurable, "configured() raises KeyError: 'small'"),
+    (OneAtATime, "another finding from begin() and finish() than from analyze()"),
+    (ElsewhereIndeed, "is not this class: workers, which look for it by that name"),
+]
+
+
+@pytest.mark.parametrize(("analyzer", "problem"), BROKEN_RULES, ids=lambda each: getattr(each, "__name__", ""))
+def test_what_an_analyzer_does_not_keep_is_named(analyzer: type[Analyzer[Any]], problem: str) -> None:
+    with pytest.raises(ConformanceError) as caught:
+        check_analyzer(analyzer, timeout_s=None)
+    told = [each for each in caught.value.problems if problem in each]
+    assert told, str(caught.value)
+    consequences = ("it fails at every photo", "another finding", "answers for")
+    assert [each for each in caught.value.problems if each not in told and not _is_any(each, consequences)] == []
+    assert "writing-plugins" in caught.value.advice
+
+
+def _is_any(problem: str, parts: Sequence[str]) -> bool:
+    return any(part in problem for part in parts)
+
+
+@pytest.mark.parametrize(
+    ("analyzer", "timeout_s", "problem"),
+    [
+        (Crashing, 60, "its process was killed by signal 11 at: a photo of one pixel; the last that it said:"),
+        (Leaving, 60, "its process ended with status 0 at: load"),
+        (Hanging, 3, "its process took longer than 3 s at: a photo of its full size; the last that it said:"),
+        (Leaking, 60, "and goes on growing: it leaks"),
+        (HeavyToLoad, 60, "MB when it is loaded, and `memory_mb` says 20"),
+        (HeavyInBatches, 60, "each photo of a batch takes 2"),
+    ],
+)
+def test_what_would_harm_the_test_run_is_told_all_the_same(
+    analyzer: type[Analyzer[Any]], timeout_s: float, problem: str
+) -> None:
+    with pytest.raises(ConformanceError) as caught:
+        check_analyzer(analyzer, timeout_s=timeout_s)
+    (told,) = caught.value.problems
+    assert problem in told
+
+
+def test_a_hang_is_told_with_the_line_where_it_hangs() -> None:
+    with pytest.raises(ConformanceError, match=r"test_check_analyzer\.py.+in look"):
+        check_analyzer(Hanging, timeout_s=3)
+
+
+def test_a_module_that_imports_what_is_heavy_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "cv2.py").write_text("")
+    (tmp_path / "heavy_toy.py").write_text(
+        "import cv2\nfrom imgd import Analyzer, Finding\n\n\nclass Heavy(Analyzer):\n    name = 'heavy'\n"
+        "    version = '1'\n\n    def analyze(self, photos):\n        return [Finding() for _ in photos]\n"
+    )
+    monkeypatch.setattr(sys, "modules", {k: v for k, v in sys.modules.items() if k.partition(".")[0] != "cv2"})
+    monkeypatch.syspath_prepend(str(tmp_path))
+    import heavy_toy  # type: ignore[import-not-found]
+
+    with pytest.raises(ConformanceError) as caught:
+        check_analyzer(heavy_toy.Heavy)
+    assert caught.value.problems == (
+        "its module imports cv2, and the main process with it: import that in `load`",
+    )
+
+
+def test_facts_that_are_rare_or_only_shown_are_named_by_the_author() -> None:
+    assert check_analyzer(Withholding, rare_facts=["contrast"], timeout_s=None)
+    assert check_analyzer(Talkative, shown_facts=["contrast"], timeout_s=None)
+
+
+def test_a_class_that_workers_cannot_import_is_refused() -> None:
+    class Hidden(Good):
+        name = "hidden"
+
+    with pytest.raises(ConformanceError, match="inside a function"):
+        check_analyzer(Hidden)
+
+
+def test_photos_come_at_the_analyzers_own_size_and_read_only() -> None:
+    photos = awkward_photos(Good)
+    assert {max(photo.image.shape[:2]) for photo in photos.values()} == {64, 32, 40, 3, 1}
+    assert not any(photo.image.flags.writeable or photo.data for photo in photos.values())
+    assert awkward_photos(Metadata)["a panorama"].pixels is None
+    assert awkward_photos(Metadata)["a panorama"].data.startswith(b"\xff\xd8")
+    assert awkward_photos(Metadata)["an empty file"].data == b""
+
+
+def test_the_built_in_analyzers_keep_the_contract(tmp_path: Path) -> None:
+    rare = set(Metadata.facts) - {"width", "height", "megapixels"}
+    assert check_analyzer(Metadata, cache_dir=tmp_path, rare_facts=rare)
+    assert check_analyzer(Technical, shown_facts=["tonal_range"])
+    outcomes = check_analyzer(Preview, cache_dir=tmp_path, shown_facts=["width", "height", "bytes"])
+    assert all(isinstance(outcome, StoredFinding) for outcome in outcomes.values())
