@@ -6,18 +6,19 @@ from typing import Any
 
 from imgd import Analyzer, Model, QueryEncoder, hookimpl
 from imgd_concepts.analyzer import ConceptAnalyzer
+from imgd_concepts.descriptions import DescriptionAnalyzer, DescriptionQueryEncoder
 from imgd_concepts.models import MODELS
 from imgd_concepts.query import ConceptQueryEncoder
 
 
 @hookimpl
 def imgd_analyzers() -> list[type[Analyzer[Any]]]:
-    return [ConceptAnalyzer]
+    return [ConceptAnalyzer, DescriptionAnalyzer]
 
 
 @hookimpl
 def imgd_query_encoders() -> list[type[QueryEncoder[Any]]]:
-    return [ConceptQueryEncoder]
+    return [ConceptQueryEncoder, DescriptionQueryEncoder]
 
 
 @hookimpl

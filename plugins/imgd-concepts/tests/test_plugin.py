@@ -2,6 +2,7 @@ import subprocess
 import sys
 
 from imgd_concepts.analyzer import ConceptAnalyzer
+from imgd_concepts.descriptions import DescriptionAnalyzer, DescriptionQueryEncoder
 from imgd_concepts.query import ConceptQueryEncoder
 
 from imgd.plugins import build_plugin_manager
@@ -9,11 +10,14 @@ from imgd.plugins import build_plugin_manager
 HEAVY = ("cv2", "onnxruntime", "ai_edge_litert", "tokenizers", "numpy")
 
 
-def test_the_entry_point_brings_the_analyzer_its_encoder_and_their_models() -> None:
+def test_the_entry_point_brings_the_analyzers_their_encoders_and_models() -> None:
     registry = build_plugin_manager((), selection="concepts")
     assert registry.statuses["concepts"].error == ""
-    assert registry.analyzers(None) == {"concepts": ConceptAnalyzer}
-    assert registry.query_encoders(None) == {"concepts:minilm-l6-v2": ConceptQueryEncoder}
+    assert registry.analyzers(None) == {"concepts": ConceptAnalyzer, "descriptions": DescriptionAnalyzer}
+    assert registry.query_encoders(None) == {
+        "concepts:minilm-l6-v2": ConceptQueryEncoder,
+        "descriptions:minilm-l6-v2": DescriptionQueryEncoder,
+    }
     models = registry.models()
     assert set(ConceptAnalyzer.requires) == set(models)
     assert all(model.default and not model.must_accept for model in models.values())
