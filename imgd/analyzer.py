@@ -74,7 +74,13 @@ class Analyzer(Declaration[SettingsT]):
     """Analyzers whose findings of the same photo this one reads. One in a lane may declare `Needs(edge=0)` where
     that is all it reads: it then receives no pixels."""
     facts: ClassVar[Mapping[str, type]] = {}
-    """Facts that searches can filter by: key -> float, int, str or bool. Other facts are kept and shown."""
+    """Facts that searches can filter by: key -> float, int, str or bool. Other facts are kept and shown.
+
+    `{"objects.*": int}` declares a family: the fact `objects` is a dict such as `{"person": 3}`, and each of its
+    members is filtered by, as `objects.person:>=3`. A family of int counts things, from 0: what is not in the dict
+    was looked for and not found, and the sum of all is filtered by as `objects`. So a finding has the dict, empty
+    where nothing was found, wherever it was counted. Members that are declared one by one beside their family
+    (`"objects.person": int`) are known before any photo has them."""
     requires: ClassVar[tuple[str, ...]] = ()
     """Names of catalogue models; the analyzer is `waiting for model` until all are in the model store."""
     reads_sidecars: ClassVar[bool] = False

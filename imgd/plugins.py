@@ -18,6 +18,7 @@ import pluggy
 
 from imgd.analyzer import Analyzer, ImageFormat, QueryEncoder
 from imgd.domain import Device, Needs
+from imgd.facts import facts_problem
 from imgd.hookspecs import PROJECT, HookSpecs
 from imgd.model import Model, ModelFile
 
@@ -95,6 +96,10 @@ class PluginRegistry:
             if made is not None:
                 found.setdefault(made.space, made)
         return found
+
+    def query_encoder_classes(self, settings: object) -> list[EncoderClass]:
+        """Query encoder classes as the plugins bring them, before any settings have had a say."""
+        return [each for _, each in self._valid("imgd_query_encoders", _encoder_class_problem, settings=settings)]
 
     def former_encoders(
         self, settings: object, settings_of: Callable[[str], Any], spaces: Iterable[str]
@@ -237,17 +242,12 @@ def _analyzer_problem(analyzer: object) -> str:
         (_is_names(analyzer.after), "`after` must be a tuple of names"),
         (_is_names(analyzer.requires), "`requires` must be a tuple of names"),
         (
-            isinstance(analyzer.facts, Mapping)
-            and all(kind in (float, int, str, bool) for kind in analyzer.facts.values()),
-            "`facts` must map keys to float, int, str or bool",
-        ),
-        (
             analyzer.device is Device.CPU or analyzer.needs.edge > 0 or bool(analyzer.after),
             "an analyzer in a lane must declare Needs(edge > 0), or `after` whose findings it works on",
         ),
     )
     problems = [text for passed, text in checks if not passed]
-    problems += filter(None, [_settings_problem(analyzer.settings_type)])
+    problems += filter(None, [facts_problem(analyzer.facts), _settings_problem(analyzer.settings_type)])
     return "; ".join(f"analyzer {name or analyzer.__qualname__}: {text}" for text in problems)
 
 

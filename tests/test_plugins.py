@@ -272,6 +272,18 @@ def declared(**attributes: object) -> type:
         (declared(batch_size=0), "`batch_size` must be 1 or more"),
         (declared(facts={"when": list}), "`facts` must map keys to float, int, str or bool"),
         (declared(facts=["x"]), "`facts` must map keys to float, int, str or bool"),
+        (declared(facts={3: int}), "`facts` must map keys to float, int, str or bool"),
+        (declared(facts={"objects.*": list}), "`facts` must map keys to float, int, str or bool"),
+        (declared(facts={"*": int}), "`facts` has `*`; a star stands behind a dot at the end"),
+        (declared(facts={"a.*.b": int}), "`facts` has `a.*.b`; a star stands behind a dot at the end"),
+        (declared(facts={".*": int}), "`facts` has `.*`; a family is called by letters"),
+        (declared(facts={"a.b.*": int}), "`facts` has `a.b.*`; a family is called by letters"),
+        (declared(facts={"a.*": int, "a": int}), "`facts` has `a` and `a.*`: the first is the family's own"),
+        (declared(facts={"a.*": int, "a.b": float}), "`facts` has `a.b` as another type than its family"),
+        (
+            declared(facts={"a.*": int, "a.B c": int}),
+            "`facts` has `a.B c`; members of a family have small letters",
+        ),
         (declared(needs=Needs(edge="big")), "TypeError"),  # type: ignore[arg-type]
         (declared(after="metadata"), "`after` must be a tuple of names"),
         (declared(requires=(3,)), "`requires` must be a tuple of names"),

@@ -11,7 +11,7 @@ from click.shell_completion import CompletionItem, ShellComplete, add_completion
 _FILES = "\tfiles"
 """Instead of completions: the shell knows best about its files."""
 
-_GOES_ON = (":", "=", "/")
+_GOES_ON = (":", "=", "/", ".")
 """What ends so is not the end of the word."""
 
 

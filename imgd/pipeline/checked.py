@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from collections.abc import Iterator
+from typing import Any, TypeAlias
 
 import numpy as np
 
 from imgd.domain import FactValue, Finding, Region, StoredFinding, StoredVector, Tag, Text, Vector
 from imgd.errors import PluginError
+from imgd.facts import MOST_MEMBERS, family_name, family_of, is_family, member_key
 from imgd.plugins import AnalyzerClass
 
 MAX_TEXT_CHARS = 200_000
+
+FilterableRow: TypeAlias = tuple[str, float | None, str | None]
+"""A fact that searches filter by: its key, and its number or its text."""
 
 
 def check_finding(analyzer: AnalyzerClass, finding: object) -> StoredFinding:
@@ -69,22 +74,50 @@ class _Check:
             return {clean_text(str(name)): self.fact(f"{key}.{name}", each) for name, each in value.items()}
         raise self.error(f"fact {key} is a {type(value).__name__}; facts hold JSON values")
 
-    def filterable(self, finding: Finding) -> list[tuple[str, float | None, str | None]]:
-        rows: list[tuple[str, float | None, str | None]] = []
-        for key, kind in self._analyzer.facts.items():
-            value = self.fact(key, finding.facts.get(key))
-            if value is None:
-                continue
-            # To Python a bool is an int; a whole number will do where a float was declared.
-            if not isinstance(value, (int, float) if kind is float else kind) or (
-                isinstance(value, bool) and kind is not bool
-            ):
-                raise self.error(f"fact {key} was declared {kind.__name__} and is {value!r}")
-            if isinstance(value, str):
-                rows.append((key, None, value))
-            elif isinstance(value, bool | int | float):
-                rows.append((key, float(value), None))
+    def filterable(self, finding: Finding) -> list[FilterableRow]:
+        rows: list[FilterableRow] = []
+        declared = self._analyzer.facts
+        for key, kind in declared.items():
+            if is_family(key):
+                rows += self._family(family_name(key), kind, finding)
+            elif family_of(key, declared) is None and (value := finding.facts.get(key)) is not None:
+                rows.append(self._row(key, kind, self.fact(key, value)))
         return rows
+
+    def _family(self, name: str, kind: type, finding: Finding) -> Iterator[FilterableRow]:
+        """The rows of the family `name`. One of int has its sum, too, which says that it was counted at all, and
+        no row for what it counts 0."""
+        members = self.fact(name, finding.facts.get(name))
+        if members is None:
+            return
+        if not isinstance(members, dict):
+            raise self.error(f"fact {name} was declared a family, a dict, and is {members!r}")
+        if len(members) > MOST_MEMBERS:
+            raise self.error(f"fact {name} has {len(members)} members; {MOST_MEMBERS} are allowed")
+        rows: dict[str, FilterableRow] = {}
+        for member, value in members.items():
+            key = member_key(name, member)
+            if key in rows:
+                raise self.error(f"fact {name} has two members that are `{key}`")
+            if value is not None:
+                rows[key] = self._row(key, kind, value)
+        if kind is int:
+            counts = {key: number or 0.0 for key, number, _ in rows.values()}
+            if negative := [key for key, count in counts.items() if count < 0]:
+                raise self.error(f"fact {negative[0]} counts {counts[negative[0]]:.0f}; a count is 0 or more")
+            yield name, sum(counts.values()), None
+        yield from (row for row in rows.values() if kind is not int or row[1])
+
+    def _row(self, key: str, kind: type, value: FactValue) -> FilterableRow:
+        # To Python a bool is an int; a whole number will do where a float was declared.
+        if isinstance(value, (int, float) if kind is float else kind) and (
+            isinstance(value, bool) is (kind is bool)
+        ):
+            if isinstance(value, str):
+                return key, None, value
+            if isinstance(value, bool | int | float):
+                return key, float(value), None
+        raise self.error(f"fact {key} was declared {kind.__name__} and is {value!r}")
 
     def text(self, text: Text) -> Text:
         return Text(clean_text(text.kind), clean_text(text.text[:MAX_TEXT_CHARS]))

@@ -18,11 +18,11 @@ from imgd.search.conditions import Condition
 from imgd.search.keys import FORMAT_ALIASES, HAS, IS, KEYS, SHAPES
 from imgd.search.moments import read_span
 from imgd.search.names import Names, words_of
-from imgd.search.numbers import FACT, MEASURES, read_bounds, refused
+from imgd.search.numbers import COUNT, FACT, MEASURES, read_bounds, refused
 from imgd.search.paths import PathPattern
 from imgd.search.places import Locate, photos_within, read_circle
 from imgd.search.query import And, Filter, Node, Not, Or, Phrase
-from imgd.search.states import FIRST_TEXT, HAS_PARTS, IS_PARTS, LAST_TEXT, number_fact, of_analyzer
+from imgd.search.states import FIRST_TEXT, HAS_PARTS, IS_PARTS, LAST_TEXT, count, number_fact, of_analyzer
 from imgd.search.terms import expression
 from imgd.search.vocabulary import COLUMNS, Vocabulary
 from imgd.store.database import Database
@@ -283,8 +283,22 @@ class _Reader:
         analyzer, key = self._vocabulary.fact(node.key)
         if self._vocabulary.has_texts(key):
             return self._text_fact(node, key, analyzer)
-        bounds = read_bounds(node, FACT, f"{node.key}:>0.5")
-        return number_fact(self._clauses, key, bounds, analyzer)
+        counted = self._vocabulary.counted_in(key)
+        if counted is None:
+            bounds = read_bounds(node, FACT, f"{node.key}:>0.5")
+            return number_fact(self._clauses, key, bounds, analyzer)
+        bounds = read_bounds(node, COUNT, f"{node.key}:>=2")
+        family, counters = counted
+        if not self._vocabulary.is_fact(key):
+            known = Names(each.removeprefix(f"{family}.") for each in self._vocabulary.members(family))
+            self._miss_member(node, family, key, known)
+            return self._clauses.nothing()
+        return count(self._clauses, key, bounds, family, (analyzer,) if analyzer else counters)
+
+    def _miss_member(self, node: Filter, family: str, key: str, known: Names) -> None:
+        near = known.near(key.removeprefix(f"{family}."))
+        there_is = f"; there is {', '.join(f'`{family}.{name}`' for name in near)}" if near else ""
+        self.notes.append(f"no photo has `{node.key}`{there_is}")
 
     def _text_fact(self, node: Filter, key: str, analyzer: str | None) -> Part:
         words, values = of_analyzer(analyzer)

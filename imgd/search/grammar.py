@@ -9,6 +9,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 from imgd.errors import QueryError
+from imgd.facts import find_member
 from imgd.search.keys import KEYS, find_key, nearest_key
 from imgd.search.query import And, Filter, Like, Node, Not, Or, Phrase, Word
 
@@ -27,7 +28,7 @@ GRAMMAR = r"""
 ?start: either?
 either: both (OR both)*
 both: one+
-?one: negated | group | PHRASE | KEYED | WORD | UNCLOSED
+?one: negated | group | PHRASE | MEMBER | KEYED | WORD | UNCLOSED
 negated: (MINUS | NOT) one
 group: LPAR either? RPAR
 
@@ -38,13 +39,14 @@ LPAR.3: "("
 RPAR.3: ")"
 PHRASE.2: /"[^"]*"\*?/
 UNCLOSED.1: /"[^"]*/
+MEMBER.2: /[^\W\d_][\w.-]*\."[^"]*":(?:(?:[<>]=?|=)?"[^"]*"|[^\s()"]+)/
 KEYED.2: /[^\W\d_][\w.-]*:(?:[<>]=?|=)?"[^"]*"/
 WORD: /[^\s()"][^\s()]*(?:\([^\s()]*\)[^\s()]*)*/
 %ignore /\s+/
 """
 """OR binds loosest. Words hold balanced parentheses (`IMG_1(2).jpg`) and quotes (`5"x`); none begins so."""
 
-_KEYED = re.compile(r"(?P<key>[^\W\d_][\w.-]*):(?P<comparison>[<>]=?|=|)(?P<value>.*)", re.DOTALL)
+_KEYED = re.compile(r"(?P<key>[^\W\d_][\w.-]*(?:\.\"[^\"]*\")?):(?P<comparison>[<>]=?|=|)(?P<value>.*)", re.DOTALL)
 _QUOTES = str.maketrans("“”„«»", '"""""')
 _COMPARISONS = {"≤": "<=", "≥": ">="}
 
@@ -189,6 +191,15 @@ class _Reader:
             return _filter(key, keyed, column)
         if keyed:
             self._refuse_misspelt(keyed, column)
+            member = find_member(keyed["key"], self._facts)
+            if member is not None:
+                return _filter(member, keyed, column)
+        if keyed and token.type == "MEMBER":
+            raise QueryError(
+                f"there is no key `{keyed['key']}:` (column {column})",
+                column=column,
+                hint="What is meant as words stands in quotes, with blanks around them.",
+            )
         if token.type == "KEYED" and keyed:
             # No key, so two terms that happen to touch.
             parts = (_word(keyed["key"], column), _phrase(keyed["value"], column + keyed.start("value")))
@@ -196,7 +207,8 @@ class _Reader:
         return _word(text, column)
 
     def _refuse_misspelt(self, keyed: re.Match[str], column: int) -> None:
-        meant = nearest_key(keyed["key"], self._facts)
+        typed = find_member(keyed["key"], self._facts) or keyed["key"]
+        meant = nearest_key(typed, self._facts)
         if meant is not None and not keyed["value"].startswith("//"):
             raise QueryError(
                 f"there is no key `{keyed['key']}:` (column {column})",

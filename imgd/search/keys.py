@@ -6,6 +6,8 @@ import enum
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from imgd.facts import find_member, is_family
+
 
 class Kind(enum.StrEnum):
     """What the value of a key is."""
@@ -128,28 +130,39 @@ _LEAST_TYPED, _LONG = 3, 7
 def find_key(typed: str, facts: Collection[str] = ()) -> str | None:
     """The key that is meant by `typed`: the name of one of `KEYS`, else that of a fact; None where it is neither.
 
-    Neither upper nor lower case matters.
+    Neither upper nor lower case matters, and members of a family are found in any spelling:
+    `objects."Dining table"` is `objects.dining_table`.
     """
     lowered = typed.lower()
     if lowered in _NAMES:
         return _NAMES[lowered]
     if typed in facts:
         return typed
-    return next((each for each in facts if each.lower() == lowered), None)
+    same = next((each for each in facts if each.lower() == lowered), None)
+    member = find_member(typed, facts) if same is None else None
+    return member if member in facts else same
 
 
 def nearest_key(typed: str, facts: Iterable[str] = ()) -> str | None:
-    """The key that somebody who typed `typed` may have meant: one letter away (two for long keys), or begun so."""
+    """The key that somebody who typed `typed` may have meant: one letter away (two for long keys), or begun so.
+
+    Of keys that begin alike up to a dot, such as members of a family, only what stands behind it is compared.
+    """
     lowered = typed.lower()
     if len(lowered) < _LEAST_TYPED:
         return None
     best: tuple[int, str] | None = None
     for known in (*_NAMES, *facts):
-        allowed = 0 if len(known) <= _LEAST_TYPED else 1 if len(known) < _LONG else 2
-        if known.startswith(lowered):
+        if is_family(known):
+            continue
+        start = known.rfind(".") + 1
+        start = start if lowered.startswith(known[:start].lower()) else 0
+        asked, other = lowered[start:], known[start:].lower()
+        allowed = 0 if len(other) <= _LEAST_TYPED else 1 if len(other) < _LONG else 2
+        if asked and known.lower().startswith(lowered):
             distance = 1
-        elif abs(len(known) - len(lowered)) <= allowed:
-            distance = edit_distance(lowered, known.lower())
+        elif abs(len(other) - len(asked)) <= allowed:
+            distance = edit_distance(asked, other)
             if distance > allowed:
                 continue
         else:

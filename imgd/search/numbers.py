@@ -31,6 +31,8 @@ class Measure:
     mark: str = ""
     """What may stand before a number, such as `f/`."""
     fractions: bool = False
+    counts: bool = False
+    """Whether `yes` means one or more, and not what is true."""
 
 
 _BYTES = {"": 1, "b": 1, **{f"{letter}{i}b": (1024 if i else 1000) ** power
@@ -48,7 +50,7 @@ MEASURES: Mapping[str, Measure] = {
     "width": Measure({"px": 1}),
     "height": Measure({"px": 1}),
 }
-FACT = Measure()
+FACT, COUNT = Measure(), Measure(counts=True)
 WORDS_FOR_NUMBERS = {"yes": 1.0, "true": 1.0, "no": 0.0, "false": 0.0}
 
 
@@ -90,7 +92,8 @@ def read_bounds(condition: Filter, measure: Measure, example: str) -> Bounds:
             math.inf if last is None else _slack(last.value, measure.nominal),
         )
     typed = _read(value, condition, measure, example)
-    match condition.comparison:
+    is_some = measure.counts and WORDS_FOR_NUMBERS.get(value.lower()) == 1.0
+    match ">=" if is_some and not condition.comparison else condition.comparison:
         case "<":
             return Bounds(high=_slack(typed.value, -measure.nominal), high_open=True)
         case "<=":
@@ -120,7 +123,7 @@ def refused(condition: Filter, what: str, example: str) -> QueryError:
 def _read(text: str, condition: Filter, measure: Measure, example: str, unit: str = "") -> _Typed:
     """`text` as a number; `unit` counts where it has none of its own."""
     lowered = text.lower()
-    if measure is FACT and lowered in WORDS_FOR_NUMBERS:
+    if (measure is FACT or measure.counts) and lowered in WORDS_FOR_NUMBERS:
         return _Typed(WORDS_FOR_NUMBERS[lowered], 0.0, 0)
     found = _NUMBER.fullmatch(lowered.removeprefix(measure.mark))
     if found is None or (found["below"] and not measure.fractions):

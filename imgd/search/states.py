@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import math
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeAlias
 
 from imgd.index.documents import LEAST_TAG_SCORE
-from imgd.search.clauses import AnyOf, Clauses, Part
+from imgd.search.clauses import All, AnyOf, Clauses, Part, Without
 from imgd.search.numbers import Bounds
 from imgd.search.vocabulary import COLUMNS
 
@@ -32,6 +33,29 @@ def number_fact(clauses: Clauses, key: str, bounds: Bounds, analyzer: str | None
     """Photos of which `analyzer` (any, where None) says a number within `bounds`."""
     words, values = of_analyzer(analyzer)
     return clauses.within("number_facts", "number", bounds, words, key=key, **values)
+
+
+def count(clauses: Clauses, key: str, bounds: Bounds, family: str, analyzers: Sequence[str]) -> Part:
+    """Photos of which any of `analyzers`, which fill `family` with counts, says a count of `key` within `bounds`.
+
+    What is counted 0 has no row. Such are the photos that were counted at all, as the family's sum tells, but for
+    those with a count that the bounds do not let pass.
+    """
+    parts: list[Part] = []
+    for analyzer in analyzers:
+        if key == family or not _has_zero(bounds):
+            parts.append(number_fact(clauses, key, bounds, analyzer))
+            continue
+        parts.append(number_fact(clauses, family, Bounds(), analyzer))
+        if bounds.high < math.inf:
+            above = Bounds(low=bounds.high, low_open=not bounds.high_open)
+            parts[-1] = All((parts[-1], Without(number_fact(clauses, key, above, analyzer))))
+    return parts[0] if len(parts) == 1 else AnyOf(tuple(parts))
+
+
+def _has_zero(bounds: Bounds) -> bool:
+    low = bounds.low < 0 or (bounds.low == 0 and not bounds.low_open)
+    return low and (bounds.high > 0 or (bounds.high == 0 and not bounds.high_open))
 
 
 def of_analyzer(analyzer: str | None) -> tuple[dict[str, str], dict[str, Any]]:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, TypeVar, cast
 
+from imgd.facts import count_family, family_name, family_of, filterable_keys, is_family, kind_of
 from imgd.index.spelling import fold
 from imgd.search.completion import complete
 from imgd.search.keys import FORMATS, KEYS, Kind, find_key
@@ -93,22 +94,51 @@ class Vocabulary:
     # ------------------------------------------------------------------ facts
 
     def facts(self) -> Collection[str]:
-        """The keys of facts that can be filtered by: of all facts, and `analyzer.key` for each analyzer."""
+        """The keys of facts that can be filtered by: of all facts, and `analyzer.key` for each analyzer; declared
+        families (`objects.*`) among them."""
         return self._cached("facts", self._read_facts)
 
     def fact(self, typed: str) -> tuple[str | None, str]:
-        """(analyzer, key) that `typed`, one of `facts()`, means: the fact of that name, of any analyzer (None);
-        else the one of the analyzer whose name it begins with."""
-        if typed not in self._cached("fact_keys", self._read_fact_keys):
-            for place in (place for place, letter in enumerate(typed) if letter == "."):
-                if typed[:place] in [*self.analyzers(), *self._declared]:
-                    return typed[:place], typed[place + 1 :]
-        return None, typed
+        """(analyzer, key) that `typed`, one of `facts()` or a member of their families, means: the fact of that
+        name, of any analyzer (None); else the one of the analyzer whose name it begins with."""
+        keys = self._cached("fact_keys", self._read_fact_keys)
+        of_analyzers = [
+            (typed[:place], typed[place + 1 :])
+            for place, letter in enumerate(typed)
+            if letter == "." and typed[:place] in [*self.analyzers(), *self._declared]
+        ]
+        if typed in keys or not of_analyzers:
+            return None, typed
+        known = [each for each in of_analyzers if each[1] in keys]
+        if not known and any(family_of(typed, facts) for facts in self._declared.values()):
+            return None, typed
+        return (known or of_analyzers)[0]
+
+    def is_fact(self, key: str) -> bool:
+        """Whether a photo has the fact `key`, or an analyzer declares it; not every member of a family is one."""
+        return key in self._cached("fact_keys", self._read_fact_keys)
+
+    def counted_in(self, key: str) -> tuple[str, tuple[str, ...]] | None:
+        """The name of the family of counts that `key` is of, as the sum of all or as a member; and the analyzers
+        that declare it. None where `key` is no count."""
+        name = next((name for facts in self._declared.values() if (name := count_family(key, facts))), None)
+        if name is None:
+            return None
+        return name, tuple(analyzer for analyzer, facts in self._declared.items() if count_family(key, facts))
+
+    def members(self, family: str) -> list[str]:
+        """The keys of the members of `family` that photos have; where they have none, those that are declared."""
+        begun = f"{family}."
+        numbers = self._cached("fact_numbers", lambda library: self._read_stored_keys(library, "number"))
+        texts = self._cached("fact_texts", lambda library: self._read_stored_keys(library, "text"))
+        declared = (key for facts in self._declared.values() for key in facts if not is_family(key))
+        found = {key for key in (*numbers, *texts) if key.startswith(begun)}
+        return sorted(found or {key for key in declared if key.startswith(begun)})
 
     def has_texts(self, key: str) -> bool:
         """Whether the fact `key` is a text; the others are numbers, and yes or no, which count as 1 and 0."""
         stored = self._cached("fact_texts", lambda library: self._read_stored_keys(library, "text"))
-        return key in stored or any(facts.get(key) is str for facts in self._declared.values())
+        return key in stored or any(kind_of(key, facts) is str for facts in self._declared.values())
 
     def texts_of_fact(self, key: str) -> Names | None:
         """The texts of a fact; None where there are more than `MOST_TEXTS`."""
@@ -120,7 +150,8 @@ class Vocabulary:
 
     def _read_fact_keys(self, library: sqlite3.Connection) -> frozenset[str]:
         stored = (self._read_stored_keys(library, column) for column in ("number", "text"))
-        return frozenset({key for keys in (*stored, *self._declared.values()) for key in keys})
+        declared = map(filterable_keys, self._declared.values())
+        return frozenset({key for keys in (*stored, *declared) for key in keys})
 
     def _read_stored_keys(self, library: sqlite3.Connection, column: str) -> list[str]:
         return _firsts(library.execute(self._sql["fact_keys"].format(column=column)))
@@ -163,8 +194,16 @@ class Vocabulary:
 
     def complete(self, query: str, limit: int) -> list[str]:
         """At most `limit` ways to go on with the last term of the half-typed `query`: that term, completed."""
-        keys = [*KEYS, *sorted(set(self._cached("fact_keys", self._read_fact_keys)) - set(KEYS))]
-        return complete(query, keys, self._values_of, limit)
+        return complete(query, self._completed_keys(), self._values_of, limit)
+
+    def _completed_keys(self) -> list[str]:
+        """What a key may be completed to, with the colon; of a family its beginning, and then its members."""
+        facts = set(self._cached("fact_keys", self._read_fact_keys)) - set(KEYS)
+        families = sorted({family_name(key) for key in facts if is_family(key)})
+        begun = tuple(f"{family}." for family in families)
+        alone = (f"{key}:" for key in facts if not is_family(key) and not key.startswith(begun))
+        members = (f"{key}:" for family in families for key in self.members(family))
+        return [*(f"{key}:" for key in KEYS), *sorted((*alone, *begun)), *members]
 
     def _values_of(self, typed: str) -> Sequence[str]:
         key = find_key(typed, self.facts())

@@ -63,6 +63,13 @@ def test_a_shell_completes_keys_and_the_librarys_values_over_colons(shell, servi
     assert services.warmed.wait(10)
 
 
+def test_a_shell_completes_a_family_of_keys_up_to_its_dot_and_then_goes_on(shell, services):
+    services.known = ("objects.",)
+    assert shell.completed("imgctl search dog obj") == "imgctl search dog objects."
+    services.known = ("objects.dining_table:",)
+    assert shell.completed("imgctl search objects.din") == "imgctl search objects.dining_table:"
+
+
 def test_a_value_with_a_blank_reaches_imgctl_whole_whatever_quote_is_open(shell):
     for typed in ("person:", "'person:", '"person:', 'person:"', "person:A", 'person:\\"An'):
         assert unquoted(shell.completed(f"imgctl search {typed}")) == ["imgctl", "search", 'person:"Anna K"'], (

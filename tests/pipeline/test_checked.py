@@ -22,6 +22,16 @@ class Declared(Analyzer[None]):
         return [Finding() for _ in photos]
 
 
+class Counts(Declared):
+    facts: ClassVar = {
+        "objects.*": int, "objects.cat": int, "moods.*": float, "shapes.*": str, "lit.*": bool, "sharp": float,
+    }  # fmt: skip
+
+
+def count(**facts):
+    return check_finding(Counts, Finding(facts=facts))
+
+
 def check(**parts):
     return check_finding(Declared, Finding(**parts))
 
@@ -98,6 +108,50 @@ def test_declared_facts_become_filterable_and_others_do_not():
     stored = check(facts={"sharp": 1, "camera": "X100", "flash": False, "count": None, "other": 5})
     assert stored.filterable == [("sharp", 1.0, None), ("camera", None, "X100"), ("flash", 0.0, None)]
     assert stored.facts["other"] == 5
+
+
+def test_counts_become_filterable_with_their_sum_and_without_what_is_counted_none():
+    members = {"person": np.int64(2), "Dining Table": 1, "dog": 0, "T-shirt": None}
+    stored = count(objects=members, sharp=0.5)
+    assert sorted(stored.filterable) == [
+        ("objects", 3.0, None), ("objects.dining_table", 1.0, None), ("objects.person", 2.0, None),
+        ("sharp", 0.5, None),
+    ]  # fmt: skip
+    assert stored.facts["objects"] == {"person": 2, "Dining Table": 1, "dog": 0, "T-shirt": None}
+
+
+def test_what_was_counted_and_not_found_differs_from_what_was_not_counted():
+    assert count(objects={}).filterable == [("objects", 0.0, None)]
+    assert count().filterable == count(objects=None).filterable == []
+
+
+def test_members_of_other_families_have_no_sum():
+    stored = count(moods={"calm": 1, "sad": -0.5}, shapes={"Round": "very"}, lit={"left": False})
+    assert stored.filterable == [
+        ("moods.calm", 1.0, None), ("moods.sad", -0.5, None), ("shapes.round", None, "very"),
+        ("lit.left", 0.0, None),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("facts", "problem"),
+    [
+        ({"objects": 3}, "fact objects was declared a family, a dict, and is 3"),
+        ({"objects": ["person"]}, "fact objects was declared a family"),
+        ({"objects": {"person": 1.5}}, "fact objects.person was declared int and is 1.5"),
+        ({"objects": {"person": True}}, "fact objects.person was declared int and is True"),
+        ({"objects": {"person": -1}}, "fact objects.person counts -1; a count is 0 or more"),
+        ({"objects": {"a b": 1, "A_b": 1}}, "fact objects has two members that are `objects.a_b`"),
+        ({"objects": {"***": 1}}, "is no name of a member of objects"),
+        ({"objects": {f"n{number}": 1 for number in range(1001)}}, "fact objects has 1001 members; 1000 are"),
+        ({"shapes": {"round": 1}}, "fact shapes.round was declared str and is 1"),
+        ({"lit": {"left": 1}}, "fact lit.left was declared bool and is 1"),
+    ],
+)
+def test_a_family_that_is_not_as_it_was_declared_is_refused(facts, problem):
+    with pytest.raises(PluginError, match=r"analyzer declared: ") as refused:
+        count(**facts)
+    assert problem in refused.value.detail
 
 
 def test_vectors_become_normalised_float16():

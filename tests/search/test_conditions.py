@@ -66,10 +66,10 @@ def test_a_limit_is_kept_exactly(shelf: Shelf) -> None:
 
 _LEAVES = """
     camera:sony tag:dog iso:>=100 has:gps is:raw caption:dog path:2023/ tag:none brightness:<0.7 type:jpeg
-    person:anna near:38.7,-9.1,30km root:pictures path:IMG_12*
+    objects.person:0 objects.person:>=2 person:anna near:38.7,-9.1,30km root:pictures path:IMG_12*
 """
 TREES = st.recursive(
-    st.sampled_from(_LEAVES.split()).map(lambda query: parse(query, ("brightness",)).terms[0]),
+    st.sampled_from(_LEAVES.split()).map(lambda query: parse(query, ("brightness", "objects.person")).terms[0]),
     lambda inner: st.one_of(
         inner.map(Not),
         st.lists(inner, max_size=3).map(lambda terms: And(tuple(terms))),
@@ -111,6 +111,8 @@ EXAMPLES = [
     *(f"is:{value}" for value in IS),
     "place:portugal", "person:anna", "tag:dog*", "path:IMG_12*", "path:2022/*.jpg", "root:pictures",
     "brightness:<0.2", "technical.brightness:<0.2", "flash:yes", "artist:zoe", "artist:>=z", "size:..1MB",
+    "objects.person:>=2", "objects.person:0", "objects.person:<2", "objects.person:>=0", "objects:0",
+    "objects.zebra:no", "concepts.objects.person:0", "objects.person:0 camera:sony", "-objects.person:0",
     "camera:sony iso:>=100 -tag:dog", "-has:gps", "type:raw OR is:damaged",
 ]  # fmt: skip
 

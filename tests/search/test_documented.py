@@ -31,7 +31,17 @@ NO_QUERY = {
     "<",
     ">",
 }
-FACTS = ("brightness", "technical.brightness", "flash", "artist", "focal_35mm", "phash", "sharpness")
+FACTS = (
+    "brightness",
+    "technical.brightness",
+    "flash",
+    "artist",
+    "focal_35mm",
+    "phash",
+    "sharpness",
+    "objects",
+    "objects.*",
+)
 
 COMMANDS = re.findall(r"^    imgctl search (.*)$", LANGUAGE, re.MULTILINE)
 EXAMPLES = sorted(
@@ -77,6 +87,7 @@ def test_every_operator_of_the_grammar_is_there() -> None:
     examples = {
         "OR": "dog OR wolf", "NOT": "NOT night", "MINUS": "-night", "LPAR": "(dog OR cat)", "RPAR": "(dog OR cat)",
         "PHRASE": '"new york"', "KEYED": 'person:"Anna K"', "WORD": "dog*", "UNCLOSED": "",
+            "MEMBER": 'objects."dining table":yes',
     }  # fmt: skip
     assert terminals == set(examples)
     assert all(example in shown for example in examples.values())

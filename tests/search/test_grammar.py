@@ -16,7 +16,7 @@ from imgd.search.keys import KEYS
 from imgd.search.query import And, Filter, Like, Node, Not, Or, Phrase, Word
 
 EXAMPLES = int(os.environ.get("IMGD_FUZZED_QUERIES", "500"))
-FACTS = ("brightness", "technical.brightness", "objects.person")
+FACTS = ("brightness", "technical.brightness", "objects.person", "objects.dining_table", "objects.*")
 
 
 def test_words_phrases_and_exclusions_become_a_tree():
@@ -89,6 +89,10 @@ def test_a_query_without_a_word_is_refused(query):
         ("brightness:<0.2", Filter("brightness", "0.2", 1, "<")),
         ("Technical.Brightness:1..2", Filter("technical.brightness", "1..2", 1)),
         ("objects.person:>2", Filter("objects.person", "2", 1, ">")),
+        ('objects."Dining table":>=2', Filter("objects.dining_table", "2", 1, ">=")),
+        ('objects."dining table":"2"', Filter("objects.dining_table", "2", 1, quoted=True)),
+        ("OBJECTS.Dining-Table:2", Filter("objects.dining_table", "2", 1)),
+        ("objects.unicorn:2", Filter("objects.unicorn", "2", 1)),
     ],
 )
 def test_a_key_and_its_value_become_a_filter(query, term):
@@ -114,6 +118,10 @@ def test_every_key_and_alias_is_understood(key):
         ("brightnes:<1", 1, "brightness"),
         ("(dog dat:2023)", 6, "date"),
         ("-persn:anna", 2, "person"),
+        ("objects.persn:2", 1, "objects.person"),
+        ('objects."dining tabel":2', 1, "objects.dining_table"),
+        ("objects.din:2", 1, "objects.dining_table"),
+        ("technical.brigthness:2", 1, "technical.brightness"),
     ],
 )
 def test_a_key_that_is_nearly_right_is_refused_with_the_right_one(query, column, meant):
@@ -136,11 +144,14 @@ def test_a_key_that_is_nearly_right_is_refused_with_the_right_one(query, column,
         ("dog camera:", 12, "camera:sony"),
         ('tag:""', 5, "tag:dog"),
         ("iso:>", 6, "iso:>=1600"),
+        ('dog foo."bar baz":1', 5, "quotes"),
+        ('objects."...":1', 1, "quotes"),
+        ('objects."a b":>=', 17, "objects.a_b:1"),
     ],
 )
 def test_what_makes_no_sense_is_refused_with_its_column_and_what_to_do(query, column, advice):
     with pytest.raises(QueryError) as refused:
-        parse(query)
+        parse(query, FACTS)
     assert refused.value.column == column
     assert advice in refused.value.advice
 
@@ -158,6 +169,7 @@ def test_queries_without_end_are_refused():
 
 PIECES = st.sampled_from(
     [
+        'objects."',
         "(",
         ")",
         "-",

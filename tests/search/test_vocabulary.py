@@ -28,7 +28,7 @@ def shelf(tmp_path) -> Iterator[Shelf]:
         ("place", {"Lisboa", "Sintra", "Portugal", "PT", "DE"}),
         ("person", {"Anna Kern", "Anna Müller"}),
         ("tag", {"beach", "Animals|Dog", "cat", "Dog", "night", "document"}),
-        ("analyzer", {"metadata", "technical", "objects", "preview"}),
+        ("analyzer", {"metadata", "technical", "objects", "preview", "concepts"}),
         ("root", {"/home/me/Pictures"}),
         ("artist", {"Zoë Núñez"}),
         ("orientation", {"portrait", "landscape", "square"}),
@@ -81,6 +81,29 @@ def test_a_declared_fact_is_known_before_any_photo_has_it(shelf):
     assert declared.fact("aesthetics.beauty") == ("aesthetics", "beauty")
 
 
+def test_a_family_of_counts_is_known_by_its_sum_its_members_and_those_that_are_declared(shelf):
+    vocabulary = shelf.vocabulary
+    assert {"objects", "objects.person", "objects.zebra", "concepts.objects.zebra"} <= vocabulary.facts()
+    assert vocabulary.counted_in("objects.person") == ("objects", ("concepts",))
+    assert vocabulary.counted_in("objects") == ("objects", ("concepts",))
+    assert vocabulary.counted_in("brightness") is None
+    assert vocabulary.fact("objects.unicorn") == (None, "objects.unicorn")
+    assert vocabulary.fact("concepts.objects.unicorn") == ("concepts", "objects.unicorn")
+    assert vocabulary.members("objects") == ["objects.dining_table", "objects.person"]
+
+
+def test_members_that_no_photo_has_yet_are_those_that_are_declared(shelf):
+    facts = {"shapes.*": str, "shapes.round": str, "moods.*": float}
+    declared = Vocabulary(shelf.database, {"looks": facts})
+    assert declared.members("shapes") == ["shapes.round"]
+    assert declared.complete("shapes.", 10) == ["shapes.round:"]
+    assert "shapes" not in declared.facts()
+    assert declared.has_texts("shapes.round")
+    assert declared.has_texts("shapes.square")
+    assert not declared.has_texts("moods.calm")
+    assert declared.counted_in("moods.calm") is None
+
+
 def test_labels_and_people_are_found_by_their_whole_names_in_any_spelling(shelf):
     with shelf.database.read() as connection:
         ids = dict(connection.execute("SELECT label, id FROM labels").fetchall())
@@ -124,6 +147,13 @@ def test_a_misspelt_name_is_near_to_the_right_one_and_to_no_other():
         ("type:jp", ["type:jp2", "type:jpeg"]),
         ("date:last-w", ["date:last-week"]),
         ("artist:n", ['artist:"Zoë Núñez"']),
+        ("obj", ["objects.", "objects:"]),
+        ("-OBJ", ["-objects.", "-objects:"]),
+        ("objects.", ["objects.dining_table:", "objects.person:"]),
+        ("dog objects.p", ["objects.person:"]),
+        ('objects."dining t', ["objects.dining_table:"]),
+        ("objects.unicorn", []),
+        ("objects.person:", []),
         ("iso:1", []),
         ("nokey:1", []),
         ("camera:zzz", []),

@@ -21,7 +21,9 @@ from imgd.store.database import Database
 from imgd.store.migrate import migrations
 
 TODAY = date(2023, 7, 12)  # a Wednesday
-ANALYZERS = {"metadata": 1, "technical": 2, "objects": 3, "preview": 4}
+ANALYZERS = {"metadata": 1, "technical": 2, "objects": 3, "preview": 4, "concepts": 5}
+COUNTED = {"objects.*": int, "objects.zebra": int}
+"""Facts that the analyzer `concepts` declares."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +50,7 @@ class Shelf:
         self.text = TextIndex(folder / "text.db")
         self.ids: dict[str, int] = {}
         self.add(photos)
-        self.vocabulary = Vocabulary(self.database, {"technical": Technical.facts})
+        self.vocabulary = Vocabulary(self.database, {"technical": Technical.facts, "concepts": COUNTED})
         self.filters = Filters(self.database, Words(self.text), self.vocabulary, lambda: TODAY)
 
     def add(self, photos: Iterable[Shown]) -> None:
@@ -177,7 +179,8 @@ BEACH = Shown(
     },
     facts={
         "technical/sharpness": 900.0, "technical/brightness": 0.61, "technical/colourfulness": 55.0,
-        "metadata/flash": 0.0, "metadata/artist": "Zoë Núñez", "objects/objects.person": 2.0,
+        "metadata/flash": 0.0, "metadata/artist": "Zoë Núñez",
+        "concepts/objects": 3.0, "concepts/objects.person": 2.0, "concepts/objects.dining_table": 1.0,
     },
     tags={"beach": 0.9, "Animals|Dog": 1.0, "cat": 0.2},
     texts=[("caption", "Evening at the shore"), ("text", "Praia da Rocha")],
@@ -194,7 +197,7 @@ NIGHT = Shown(
     },
     facts={
         "technical/sharpness": 12.0, "technical/brightness": 0.05, "technical/colourfulness": 20.0,
-        "objects/brightness": 0.5, "metadata/flash": 1.0,
+        "objects/brightness": 0.5, "metadata/flash": 1.0, "concepts/objects": 0.0,
     },
     tags={"Dog": 0.8, "night": 0.9},
     texts=[("person", "Anna Müller")],

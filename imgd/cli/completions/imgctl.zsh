@@ -12,7 +12,7 @@ _imgctl() {
         fi
         value=${line%%$'\t'*} help=${line#*$'\t'}
         [[ -n $help ]] && help="$value  -- $help" || help=$value
-        if [[ $value == *[:/=] ]]; then
+        if [[ $value == *[:/=.] ]]; then
             begun+=("$value") begun_shown+=("$help")
         else
             whole+=("$value") whole_shown+=("$help")
