@@ -77,7 +77,7 @@ def _facts_of(declared: AnalyzerClass) -> tuple[Any, ...]:
 def encoder_problems(
     encoder: EncoderClass, analyzer: AnalyzerClass | None, settings: Any, model_dirs: Mapping[str, Path]
 ) -> list[str]:
-    if problems := _plain_encoder_problems(encoder):
+    if problems := _plain_encoder_problems(encoder, settings):
         return problems
     problems = [problem for each in (encoder, analyzer) if each is not None and (problem := by_name_problem(each))]
     try:
@@ -87,7 +87,6 @@ def encoder_problems(
         return [*problems, f"configured() or for_space() raises {describe_error(error)}"]
     if former is not None and former.space != declared.space:
         problems.append(f"for_space({declared.space!r}) answers with the encoder of {former.space!r}")
-    problems += [problem for problem in _plain_encoder_problems(declared) if problem not in problems]
     needed = (*declared.requires, *(declared.photo_requires if declared.edge else ()))
     if missing := [name for name in needed if name not in model_dirs]:
         problems.append(f"it requires {', '.join(missing)}: give their directories as `model_dirs`")
@@ -98,9 +97,9 @@ def encoder_problems(
     return problems
 
 
-def _plain_encoder_problems(encoder: EncoderClass) -> list[str]:
+def _plain_encoder_problems(encoder: EncoderClass, settings: Any) -> list[str]:
     registry = build_plugin_manager((_EncoderPlugin(encoder),), selection="")
-    registry.query_encoders(None)
+    registry.query_encoders(None, lambda _analyzer: settings)
     return [status.error for status in registry.statuses.values() if status.error]
 
 

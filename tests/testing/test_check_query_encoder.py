@@ -81,6 +81,20 @@ class WordsOnly(Good):
     edge = 0
 
 
+class BySettings(QueryEncoder[int]):
+    """Its settings say how many dimensions it has."""
+
+    name = "by-settings"
+
+    @classmethod
+    def configured(cls, settings: int) -> type[QueryEncoder[int]]:  # type: ignore[override]
+        return cls.declared(space=f"toy:{settings}", dimensions=settings)
+
+    def encode_texts(self, texts: Sequence[str]) -> Rows:
+        numbers = [np.random.default_rng(zlib.crc32(text.encode())).normal(size=self.dimensions) for text in texts]
+        return unit(np.stack(numbers))
+
+
 class OfOtherDimensions(WordsOnly):
     dimensions = 4
 
@@ -209,6 +223,11 @@ def test_an_encoder_that_keeps_the_contract_passes_and_its_rows_are_returned() -
     np.testing.assert_array_equal(rows["mine"], Good(None, {}).encode_texts(["mine"])[0])
     assert not rows["a black photo"].any()
     assert "a photo of one pixel" not in rows  # at which the analyzer fails, too
+
+
+def test_an_encoder_is_checked_as_its_settings_make_it() -> None:
+    rows = check_query_encoder(BySettings, settings=4)
+    assert {row.shape for row in rows.values()} == {(4,)}
 
 
 def test_an_encoder_of_photos_alone_is_not_asked_for_words() -> None:
