@@ -13,6 +13,7 @@ from typing import Protocol
 
 from imgd.pipeline.arena import Arena
 from imgd.pipeline.channel import AsyncChannel, ChannelClosedError, UnreadableMessageError
+from imgd.pipeline.costs import BatchClock, CostMeter
 from imgd.pipeline.messages import (
     AnalyzerOutcome,
     LaneBatch,
@@ -100,6 +101,7 @@ class Lane:
         batch_wait_s: float,
         timeout_s: float,
         idle_s: float,
+        costs: CostMeter | None = None,
     ) -> None:
         self._starter = starter
         self._arena = arena
@@ -111,6 +113,8 @@ class Lane:
         self._most = dict(batch_sizes)
         self._pending = {name: _Pending(size, size) for name, size in batch_sizes.items()}
         self._sent: deque[LaneBatch] = deque()
+        self._costs = costs or CostMeter()
+        self._clock = BatchClock()
         self._changed = asyncio.Event()
         self._failed_starts = 0
         self._last_heard = time.monotonic()
@@ -234,6 +238,7 @@ class Lane:
 
     def _take(self, result: LaneResult, size_bytes: int) -> None:
         batch = self._sent.popleft()
+        self._costs.add(batch.analyzer, self.device, len(batch.items), self._clock.done())
         self._last_heard = time.monotonic()
         pending = self._pending[batch.analyzer]
         pending.resize(result.batch_size)
@@ -248,6 +253,7 @@ class Lane:
             if not self._sent:
                 self._last_heard = time.monotonic()
             self._sent.append(batch)
+            self._clock.sent()
             channel.send(batch)
 
     def _next_batch(self) -> LaneBatch | None:
@@ -309,6 +315,7 @@ class Lane:
         """Find who is to blame for an end, and put everybody else back in front."""
         status = await child.wait(self._timeout_s)  # an analyzer may hang in `close`
         sent, self._sent = self._sent, deque()
+        self._clock.forget()
         if not guilt and status == 0 and not sent:
             return
         doing, _, number = self._arena.read_line(self._setup.index).partition(" ")

@@ -14,6 +14,7 @@ from typing import Protocol
 
 from imgd.pipeline.arena import Arena
 from imgd.pipeline.channel import AsyncChannel, ChannelClosedError, UnreadableMessageError
+from imgd.pipeline.costs import CostMeter
 from imgd.pipeline.messages import DECODING, WAITING, PhotoResult, PhotoTask, Ready, WorkerSetup
 from imgd.pipeline.process import Child, ChildStarter
 from imgd.pipeline.tasks import start_task
@@ -76,11 +77,13 @@ class WorkerPool:
         count: int,
         timeout_s: float,
         idle_s: float,
+        costs: CostMeter | None = None,
     ) -> None:
         self._starter = starter
         self._arena = arena
         self._make_setup = make_setup
         self.listener = listener
+        self.costs = costs or CostMeter()
         self.timeout_s = timeout_s
         self.idle_s = idle_s
         self._queue: deque[PhotoTask] = deque()
@@ -200,6 +203,7 @@ class _Hand:
                 continue
             result = await self._hear(channel)
             if isinstance(result, PhotoResult):
+                self._pool.costs.photo_worked(result)
                 self._pool.listener.photo_worked(self.tasks.popleft(), result, channel.received_bytes)
                 self._pool.listener.worker_free()
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import sqlite3
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -15,6 +16,7 @@ from imgd.domain import Device, OwedPhoto, RunMode, StoredFinding
 from imgd.pipeline.arena import MAX_PROCESSES, Arena
 from imgd.pipeline.capacity import find_capacity
 from imgd.pipeline.commit import AfterCommit
+from imgd.pipeline.costs import CostMeter
 from imgd.pipeline.devices import budget_bytes, find_devices, free_bytes
 from imgd.pipeline.flights import Flights, PipelineListener
 from imgd.pipeline.idleness import Idleness
@@ -26,6 +28,7 @@ from imgd.pipeline.pool import WorkerPool
 from imgd.pipeline.process import ChildStarter
 from imgd.pipeline.rates import RateMeter
 from imgd.pipeline.tasks import start_task
+from imgd.store.costs import put_costs
 from imgd.store.database import Database
 from imgd.store.findings import read_findings
 from imgd.store.jobs import OwedPage, QueuePosition, next_due, read_owed
@@ -68,6 +71,7 @@ class Pipeline:
         self._front_read_at = 0.0
         self._exhausted = False
         self._idleness = idleness or Idleness(settings.index.idle_s)
+        self._costs = CostMeter()
         self._idle = False  # whether it is those that wait for imgd to be idle whose queue is read
         self._was_busy = False
         self._wake = asyncio.Event()
@@ -83,7 +87,7 @@ class Pipeline:
             listener,
             moved=self._wake.set,
             owed=self._read_again,
-            after_commit=after_commit,
+            after_commit=self._after(after_commit),
             commit_photos=settings.pipeline.commit_photos,
             commit_interval_s=settings.pipeline.commit_interval_s,
             previews=settings.previews,
@@ -96,6 +100,7 @@ class Pipeline:
             count=min(capacity.workers, MAX_PROCESSES // 2),
             timeout_s=settings.decode.timeout_s,
             idle_s=_IDLE_STOP_S,
+            costs=self._costs,
         )
         self._homeless: dict[str, str] = {}
         self._lanes = self._make_lanes(starter, settings, active)
@@ -260,6 +265,25 @@ class Pipeline:
             findings = await asyncio.to_thread(self._read_findings, photo.photo_id, plan.reads)
         self._flights.launch(plan, findings, look_again=self._claimed_at != self._wakes)
 
+    def _after(self, after_commit: AfterCommit | None) -> AfterCommit:
+        """What else belongs into a commit: how long its photos took, and what the caller wants."""
+
+        def run(connection: sqlite3.Connection, photo_ids: Sequence[int]) -> None:
+            put_costs(connection, self._costs.take())
+            if after_commit is not None:
+                after_commit(connection, photo_ids)
+
+        return run
+
+    @property
+    def workers(self) -> int:
+        """How many decode workers there are."""
+        return self._pool.count
+
+    def devices_of(self, analyzer: str) -> list[str]:
+        """The devices whose lanes host the model analyzer."""
+        return [lane.device for lane in self._lanes if lane.hosts(analyzer)]
+
     def _read_findings(self, photo_id: int, names: Sequence[str]) -> dict[str, StoredFinding]:
         with self._database.read() as connection:
             return read_findings(connection, photo_id, names)
@@ -299,6 +323,7 @@ class Pipeline:
                 batch_wait_s=settings.lanes.batch_wait_s,
                 timeout_s=settings.lanes.timeout_s,
                 idle_s=_IDLE_STOP_S,
+                costs=self._costs,
             )
             for index, (device, hosted) in enumerate(hosts.items())
         ]

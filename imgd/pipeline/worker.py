@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import socket
+import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -31,6 +32,7 @@ from imgd.pipeline.ahead import OpenedTask, TasksAhead
 from imgd.pipeline.arena import ArenaView
 from imgd.pipeline.channel import Channel, ChannelClosedError, MessageTooLargeError
 from imgd.pipeline.checked import plain_finding
+from imgd.pipeline.costs import CACHED_PREVIEW
 from imgd.pipeline.hosted import analyze, load_formats, load_hosted
 from imgd.pipeline.messages import (
     DECODING,
@@ -89,11 +91,14 @@ class Worker:
         self._analyzers = analyzers
         self._registry = registry
         self._limits = limits
+        self._spent_s: dict[str, float] = {}
 
     def work(self, opened: OpenedTask) -> PhotoResult:
         """Everything that a task asks for, from the one open of its file; or from the photo's cached preview."""
         task = opened.task
         self._arena.write_line(DECODING)
+        began = time.perf_counter()
+        self._spent_s = {}
         try:
             if task.stand_in is not None:
                 result = self._work_on_preview(task, task.stand_in)
@@ -111,7 +116,8 @@ class Worker:
         except DecodeError as error:
             result = self.refuse(task, str(error))
         self._arena.write_line("")
-        return result
+        rest_s = time.perf_counter() - began - sum(self._spent_s.values())
+        return structs.replace(result, spent_s={**self._spent_s, "": rest_s})
 
     def _work_on_file(self, task: PhotoTask, source: Source) -> PhotoResult:
         if not source.changed and _is_as_registered(task, source.stat):
@@ -141,7 +147,7 @@ class Worker:
             picture = None
         if picture is None or picture.pixels is None or picture.pixels.shape[1::-1] != needed:
             return self._work_on_original(task)
-        picture = Picture(picture.pixels, stand_in.width, stand_in.height, "cached preview", "", stand_in.format)
+        picture = Picture(picture.pixels, stand_in.width, stand_in.height, CACHED_PREVIEW, "", stand_in.format)
         with contextlib.closing(LateFile(task.path, self._limits.max_file_bytes)) as original:
             result = self._analyze(task, picture, "", original)
         if all(outcome.finding for outcome in result.outcomes):
@@ -214,6 +220,7 @@ class Worker:
     ) -> AnalyzerOutcome:
         analyzer = self._analyzers[name]
         self._arena.write_line(name)
+        began = time.perf_counter()
         photo = PhotoInput(
             photo_id=shared.photo_id,
             path=shared.path,
@@ -225,7 +232,9 @@ class Worker:
             sidecars=_read_sidecars(task) if analyzer.reads_sidecars else (),
             findings={each: plain_finding(prior[each]) for each in analyzer.after if each in prior},
         )
-        return analyze(analyzer, [photo])[0]
+        outcome = analyze(analyzer, [photo])[0]
+        self._spent_s[name] = self._spent_s.get(name, 0.0) + time.perf_counter() - began
+        return outcome
 
     def _share(self, pixels: Pixels, edge: int, task: PhotoTask) -> Level:
         """Copy one level into the task's slot; the levels lie there one behind the other."""
