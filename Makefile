@@ -2,7 +2,7 @@
 #
 #   make demo              a daemon on sample photos, and a few searches
 #   make demo PHOTOS=DIR   the same on your own photos; they are only read
-#   make test              lint, types, tests
+#   make test              lint, types, tests; brings PyTorch, without which: make test TORCH=
 
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
@@ -13,7 +13,10 @@ PYTHON ?= $(shell for each in python3 python3.14 python3.13 python3.12 python3.1
 	"$$each" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo "$$each" && break; done)
 BIN := .venv/bin
 STAMP := .venv/.set-up
+TORCH ?= .venv/.torch
 PLUGINS := $(patsubst %/pyproject.toml,%,$(wildcard plugins/*/pyproject.toml))
+EXTRAS := plugins/imgd-faces[dlib]
+TORCH_EXTRAS := plugins/imgd-clip[torch] plugins/imgd-caption[torch]
 TYPED := imgd bench contrib/demo $(foreach plugin,$(PLUGINS),$(plugin)/$(subst -,_,$(notdir $(plugin))))
 MODELS := $(CURDIR)/.cache/models
 
@@ -35,7 +38,13 @@ $(STAMP): pyproject.toml constraints.txt $(PLUGINS:%=%/pyproject.toml)
 	fi
 	@echo "Installing imgd, its plugins and the tools of its tests into .venv (a few minutes the first time)"
 	@$(BIN)/python -m pip install --quiet -c constraints.txt pip
-	@PYTHONWARNINGS=ignore $(BIN)/python -m pip install --quiet -c constraints.txt --group dev -e '.[demo]' $(PLUGINS:%=-e %)
+	@PYTHONWARNINGS=ignore $(BIN)/python -m pip install --quiet -c constraints.txt --group dev -e '.[demo]' $(PLUGINS:%=-e %) $(EXTRAS:%=-e '%')
+	@touch $@
+
+# The demo needs none of it.
+.venv/.torch: $(STAMP)
+	@echo "Installing PyTorch into .venv, for the tests of the plugins that can use it"
+	@PYTHONWARNINGS=ignore $(BIN)/python -m pip install --quiet -c constraints.txt $(TORCH_EXTRAS:%=-e '%')
 	@touch $@
 
 demo: setup
@@ -45,7 +54,7 @@ run: setup
 	$(BIN)/imgd run $(ARGS)
 
 test: export IMGD_TEST_MODELS ?= $(MODELS)
-test: lint
+test: $(TORCH) lint
 	$(BIN)/python -m pytest $(ARGS)
 
 # Hostile files, for longer than the tests try them. What did harm is kept, and told by name and number.
@@ -74,7 +83,8 @@ bench: setup
 # backports.strenum 1.3 is not for Python 3.11 and later, which pip does not.
 constraints:
 	@test -x .cache/uv/bin/uv || { $(PYTHON) -m venv .cache/uv && .cache/uv/bin/python -m pip install --quiet uv; }
-	@printf '%s\n' pip 'backports.strenum<1.3' '-e .[demo]' $(PLUGINS:%='-e %') | .cache/uv/bin/uv pip compile - --upgrade \
+	@printf '%s\n' pip 'backports.strenum<1.3' torch==2.13.0 torchvision==0.28.0 '-e .[demo]' $(PLUGINS:%='-e %') \
+		$(EXTRAS:%='-e %') $(TORCH_EXTRAS:%='-e %') | .cache/uv/bin/uv pip compile - --upgrade \
 		--universal --python-version 3.11 --group pyproject.toml:dev --no-header --no-annotate \
 		--no-emit-package imgd $(PLUGINS:plugins/%=--no-emit-package %) --quiet -o .cache/resolved.txt
 	@{ echo "# The versions that imgd is tested with. Made by: make constraints"; cat .cache/resolved.txt; } > constraints.txt

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import ast
 import importlib.metadata
+import os
 import re
 import shutil
 import subprocess
 import sys
 import tomllib
 import zipfile
+from collections import defaultdict
 from pathlib import Path
 
 import pytest
@@ -21,6 +23,8 @@ INSTALLED_AS = {
     # Extras that are not installed here: what they are imported as.
     "systemd-python": {"systemd"},
     "onnxruntime-gpu": {"onnxruntime"},
+    "dlib-bin": {"dlib"},
+    "open-clip-torch": {"open_clip"},
 }
 NOT_IMPORTED = {"mypy", "ruff", "pytest-timeout", "pywavelets"}
 """Commands, a plugin of pytest, and what scikit-image loads for one of the formulas that tests compare with."""
@@ -51,6 +55,13 @@ def modules_of(name: str) -> set[str]:
     return found or INSTALLED_AS.get(name, {name.replace("-", "_")})
 
 
+def requirements_of(place: Path) -> list[str]:
+    """What the distribution there depends on, with all its extras."""
+    project = tomllib.loads((place / "pyproject.toml").read_text())["project"]
+    extras = project.get("optional-dependencies", {}).values()
+    return [*project["dependencies"], *(each for extra in extras for each in extra)]
+
+
 def unused(requirements: list[str], *folders: Path) -> set[str]:
     mentioned = mentioned_in(*folders)
     return {name for name in map(distribution, requirements) if not modules_of(name) & mentioned}
@@ -69,17 +80,12 @@ def test_every_extra_and_every_tool_is_used_somewhere() -> None:
 
 @pytest.mark.parametrize("plugin", PLUGINS, ids=lambda path: path.name)
 def test_a_plugin_depends_on_nothing_that_it_does_not_use(plugin: Path) -> None:
-    declared = tomllib.loads((plugin / "pyproject.toml").read_text())["project"]["dependencies"]
-    assert unused(declared, plugin) == set()
+    assert unused(requirements_of(plugin), plugin) == set()
 
 
 def test_every_dependency_is_explained() -> None:
     text = (REPOSITORY / "docs" / "dependencies.md").read_text()
-    projects = [PROJECT, *(tomllib.loads((plugin / "pyproject.toml").read_text()) for plugin in PLUGINS)]
-    declared = {distribution(each) for project in projects for each in project["project"]["dependencies"]}
-    declared |= {
-        distribution(each) for extra in PROJECT["project"]["optional-dependencies"].values() for each in extra
-    }
+    declared = {distribution(each) for place in (REPOSITORY, *PLUGINS) for each in requirements_of(place)}
     declared |= {distribution(each) for each in PROJECT["dependency-groups"]["dev"]}
     assert {name for name in declared if not re.search(rf"(?<![\w-]){re.escape(name)}(?![\w-])", text)} == set()
 
@@ -90,10 +96,35 @@ def test_constraints_cover_what_is_declared_and_name_no_place() -> None:
     declared = [*PROJECT["project"]["dependencies"], *PROJECT["project"]["optional-dependencies"]["demo"]]
     declared += PROJECT["dependency-groups"]["dev"]
     for plugin in PLUGINS:
-        declared += tomllib.loads((plugin / "pyproject.toml").read_text())["project"]["dependencies"]
+        declared += requirements_of(plugin)
     assert {distribution(each) for each in declared} - pinned == {"imgd"}
     assert all(re.fullmatch(r"#.*|[A-Za-z0-9._-]+==[\w.+!-]+( ; .+)?", line) for line in lines)
     assert not any("/" in line for line in lines)
+
+
+def test_no_file_of_what_is_installed_has_two_owners() -> None:
+    owners: defaultdict[str, set[str]] = defaultdict(set)
+    for each in importlib.metadata.distributions():
+        for file in each.files or ():
+            path = os.path.normpath(str(file))
+            if "__pycache__" not in path and ".dist-info" not in path:
+                owners[path].add(each.name)
+    shared = {path: names for path, names in owners.items() if len(names) > 1}
+    assert shared == {}
+
+
+@pytest.mark.parametrize("module", ["cv2", "onnxruntime"])
+def test_native_packages_that_come_in_several_wheels_have_one_owner_and_work(module: str, tmp_path: Path) -> None:
+    owners = set(importlib.metadata.packages_distributions().get(module, ()))
+    assert owners == {{"cv2": "opencv-python-headless", "onnxruntime": "onnxruntime"}[module]}
+    checks = {
+        "cv2": "import numpy as np; print(cv2.resize(np.ones((8, 8), np.uint8), (2, 2)).sum() == 4)",
+        "onnxruntime": "print('CPUExecutionProvider' in onnxruntime.get_available_providers())",
+    }
+    # After all else that brings native code: what one of them overwrites shows only then.
+    code = f"import numpy, scipy, faiss, PIL, rawpy, imagecodecs, {module}; {checks[module]}"
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (ran.stdout.strip(), ran.stderr) == ("True", "")
 
 
 def test_no_committed_file_names_this_machine() -> None:
