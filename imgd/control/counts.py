@@ -9,6 +9,8 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from imgd.domain import RunMode
+from imgd.store.analyzers import read_analyzers
 from imgd.store.database import Database
 from imgd.store.statements import load_statements
 
@@ -29,7 +31,8 @@ class RootCount:
 
 @dataclass(frozen=True, slots=True)
 class JobCount:
-    """The jobs of one analyzer, of photos that are present; what is neither owed nor failed is done.
+    """The jobs of one analyzer, of photos that are present; what is neither owed nor failed is done. Of one that
+    runs on request, what it has a finding of is.
 
     `owed` leaves out photos of offline roots: nobody can work on them. `done` is None for an analyzer that is not
     active: nothing is owed to it, so what it has done cannot be told from that.
@@ -66,17 +69,18 @@ def count_library(connection: sqlite3.Connection) -> LibraryCounts:
     owed.subtract(dict(connection.execute(_SQL["owed_of_missing"])))
     out_of_reach = dict(connection.execute(_SQL["owed_out_of_reach"]))
     failed = dict(connection.execute(_SQL["failed_counts"]).fetchall())
-    jobs = tuple(
-        JobCount(
-            analyzer=name,
-            active=bool(active),
-            owed=owed[id_] - out_of_reach.get(id_, 0),
-            failed=failed.get(id_, 0),
-            done=max(0, present - owed[id_] - failed.get(id_, 0)) if active else None,
-        )
-        for id_, name, active in connection.execute(_SQL["analyzers"])
-    )
-    return LibraryCounts(roots, jobs, photos, sum(missing.values()))
+    jobs = []
+    for row in read_analyzers(connection):
+        if not row.active:
+            done = None
+        elif row.run is RunMode.REQUEST:
+            looked_at = {"analyzer": row.id, "generation": row.generation}
+            done = int(connection.execute(_SQL["looked_at"], looked_at).fetchone()[0])
+        else:
+            done = max(0, present - owed[row.id] - failed.get(row.id, 0))
+        owed_now = owed[row.id] - out_of_reach.get(row.id, 0)
+        jobs.append(JobCount(row.name, row.active, owed_now, failed.get(row.id, 0), done))
+    return LibraryCounts(roots, tuple(jobs), photos, sum(missing.values()))
 
 
 class CachedCounts:

@@ -25,6 +25,7 @@ from imgd.errors import DiskFullError, ImgdError, StoreError
 from imgd.index.refresh import IndexRefresher
 from imgd.index.spaces import SpaceIndexes
 from imgd.index.text import TextIndex
+from imgd.pipeline.idleness import Idleness
 from imgd.pipeline.process import ChildStarter
 from imgd.pipeline.scheduler import Pipeline
 from imgd.plugins import PluginRegistry
@@ -66,6 +67,7 @@ class House:
         self._background: list[asyncio.Task[None]] = []
         self._reopening = asyncio.Lock()
         self._rows: dict[str, AnalyzerRow] = {}
+        self.idleness = Idleness(settings.index.idle_s)
 
     async def start(self) -> None:
         """Bring everything up; what was started before an error is stopped by `stop`.
@@ -113,7 +115,12 @@ class House:
         state_dir = self.settings.paths.state_dir
         text_index = TextIndex(state_dir / "text.db")
         self._stops.push_async_callback(asyncio.to_thread, text_index.close)
-        spaces = SpaceIndexes(self.database, state_dir / "vectors")
+        spaces = SpaceIndexes(
+            self.database,
+            state_dir / "vectors",
+            meaning=self.settings.search.meaning,
+            suffice=lambda names: self.encoders.suffice(names),
+        )
         self.refresher = IndexRefresher(
             self.database, text_index, spaces, self.settings.index, is_idle=lambda: not self.pipeline.busy
         )
@@ -225,6 +232,7 @@ class House:
             listener=self,
             after_commit=_adopt,
             workers=self.settings.pipeline.workers,
+            idleness=self.idleness,
         )
 
     @property

@@ -46,6 +46,7 @@ from imgd.duplicates.finder import DuplicateFinder
 from imgd.errors import ImgdError, PreviewMissingError, RequestError
 from imgd.index.refresh import IndexRefresher
 from imgd.index.refresh import IndexStatus as Freshness
+from imgd.pipeline.idleness import Idleness
 from imgd.pipeline.process import ChildStarter
 from imgd.pipeline.scheduler import Pipeline
 from imgd.plugins import PluginRegistry
@@ -68,6 +69,7 @@ class Parts(Protocol):
     starter: ChildStarter
     roster: Roster
     pipeline: Pipeline
+    idleness: Idleness
     refresher: IndexRefresher
     engine: SearchEngine
     duplicates: DuplicateFinder
@@ -110,7 +112,9 @@ class DaemonServices:
 
     async def search(self, query: str, options: SearchOptions) -> SearchAnswer:
         began = time.perf_counter()
+        self._parts.idleness.disturb()
         answer = await self._parts.engine.search(query, options)
+        self._parts.idleness.disturb()
         return SearchAnswer(
             query=query,
             hits=tuple(
@@ -141,6 +145,7 @@ class DaemonServices:
         return CountAnswer(self._parts.engine.begin_warming())
 
     async def complete(self, query: str, limit: int) -> CompleteAnswer:
+        self._parts.idleness.disturb()  # somebody types a query
         return CompleteAnswer(tuple(await self._parts.engine.complete(query, limit)))
 
     async def show(self, photo: PhotoName) -> PhotoAnswer:

@@ -78,3 +78,12 @@ def test_jobs_that_cannot_be_reached_are_neither_owed_now_nor_done(library):
     assert count(library) == {"technical": (1, 1, 0), "labels": (0, 1, 1)}, "photo 3 is missing"
     library.write(lambda c: c.execute("UPDATE roots SET state = 'offline'")).result()
     assert count(library) == {"technical": (0, 1, 0), "labels": (0, 1, 1)}
+
+
+def test_of_an_analyzer_that_runs_on_request_its_findings_are_counted_and_nothing_is_pending(library):
+    library.write(lambda c: c.execute("UPDATE analyzers SET run = 'request'")).result()
+    library.write(lambda c: c.execute("DELETE FROM jobs")).result()
+    findings = count(library)
+    assert findings == {"technical": (0, 0, 0), "labels": (0, 0, 1)}
+    library.write(lambda c: c.execute("UPDATE analyzers SET generation = generation + 1")).result()
+    assert count(library)["labels"] == (0, 0, 0)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from imgd.config import IndexSettings
-from imgd.domain import Outcome, Priority, SeenFile, StoredFinding, StoredVector
+from imgd.domain import Outcome, Priority, RunMode, SeenFile, StoredFinding, StoredVector
 from imgd.index import refresh
 from imgd.index.build import build
 from imgd.index.refresh import IndexRefresher
@@ -49,9 +49,9 @@ class Analyzed:
     def write(self, work):
         return self.database.write(work).result()
 
-    def use_version(self, version: str) -> None:
-        """The model changes: every photo is owed again."""
-        self.write(lambda c: synchronise(c, [AnalyzerDeclaration("concepts", version, "")]))
+    def use_version(self, version: str, run: RunMode = RunMode.ALWAYS) -> None:
+        """The model changes: every photo is owed again, unless the analyzer runs on request."""
+        self.write(lambda c: synchronise(c, [AnalyzerDeclaration("concepts", version, "", run)]))
 
     def register(self, files: Sequence[SeenFile]) -> None:
         self.write(lambda c: register(c, 1, files, now=1.0, priority=Priority.SCAN, moved=None))
@@ -166,3 +166,15 @@ def test_photos_that_cannot_be_reached_do_not_keep_an_old_space(analyzed):
     assert analyzed.serving() == [OLD]
     analyzed.write(lambda c: c.execute("UPDATE photos SET state = 'missing', missing_since = 1.0 WHERE id = 6"))
     assert analyzed.serving() == [NEW]
+
+
+def test_on_request_the_old_space_serves_until_all_of_its_photos_were_asked_for(analyzed: Analyzed) -> None:
+    analyzed.use_version("2", RunMode.REQUEST)
+    analyzed.commit([1], NEW)
+    analyzed.refresh()
+    assert analyzed.serving() == [OLD]
+    assert analyzed.found(OLD) == list(PHOTOS)
+    analyzed.commit(PHOTOS, NEW)
+    analyzed.refresh()
+    assert analyzed.found(NEW) == list(PHOTOS)
+    assert analyzed.found(OLD) == []

@@ -113,5 +113,10 @@ SELECT analyzer_id, sum(counted) FROM (
     GROUP BY jobs.analyzer_id)
 GROUP BY analyzer_id;
 
--- name: analyzers
-SELECT id, name, active FROM analyzers ORDER BY id;
+-- Of an analyzer to which photos owe nothing by themselves: how many it has looked at.
+-- name: looked_at
+SELECT (SELECT count(*) FROM findings
+        WHERE findings.analyzer_id = :analyzer AND findings.generation = :generation)
+     - (SELECT count(*) FROM photos CROSS JOIN findings ON findings.photo_id = photos.id
+        WHERE photos.state = 'missing' AND photos.missing_since IS NOT NULL
+          AND findings.analyzer_id = :analyzer AND findings.generation = :generation);
