@@ -1,8 +1,8 @@
 """The analyzer `descriptions` and its query encoder: photos by what has been said of them.
 
 Captions that people wrote (titles and descriptions in the metadata) and those that a captioning model made are
-embedded sentence by sentence. The words of a search are embedded alike, so that `cat dozing on a heater` finds the
-photo whose title is `A tabby sleeping on the radiator`.
+embedded sentence by sentence. The words of a search are embedded alike, so that `a cat asleep on a heater` finds
+the photo whose title is `A tabby sleeping on the radiator`.
 """
 
 from __future__ import annotations
@@ -28,8 +28,6 @@ SPACE: Final = "descriptions:minilm-l6-v2"
 
 CAPTION: Final = "caption"
 """The kind of text that describes a photo, whoever wrote it."""
-
-_THINGS: Final = files("imgd_concepts").joinpath("background.txt").read_text("utf-8").split("\n")[:-1]
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +85,7 @@ class DescriptionQueryEncoder(QueryEncoder[DescriptionSettings]):
     dimensions = DIMENSIONS
     requires = (TEXT_ENCODER.name,)
     of_texts = True
-    background_texts = tuple(f"a {thing}" for thing in _THINGS)
+    background_texts = tuple(files("imgd_concepts").joinpath("background.txt").read_text("utf-8").split("\n")[:-1])
     analyzer = DescriptionAnalyzer.name
 
     def load(self, device: str) -> None:
