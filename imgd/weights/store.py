@@ -1,7 +1,8 @@
 """The directory of models: what is there, whether it is whole, and where it lies.
 
     ROOT/NAME/FILE...            the files of a model, as the catalogue names them
-    ROOT/NAME/.verified.json     the sha256 that each file was last found to have
+    ROOT/NAME/.verified.json     the sha256 that each file was last found to have, and should have where only its
+                                 source could tell; of a model that its owner added as it was, all files
     ROOT/.partial/               downloads that are not yet verified
     ROOT/.lock                   held by whoever changes the store
 
@@ -10,12 +11,12 @@ The manifest makes `status` cheap: models are hashed when they are fetched, adde
 
 from __future__ import annotations
 
+import dataclasses
 import enum
 import fcntl
-import json
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -28,11 +29,9 @@ from imgd.weights.files import (
     file_sha256,
     private_directory,
     system_errors_named,
-    write_text_atomically,
     write_verified,
 )
-
-_MANIFEST = ".verified.json"
+from imgd.weights.manifest import Manifest, Told, told_file
 
 
 class ModelStatus(enum.StrEnum):
@@ -56,11 +55,21 @@ class FileCheck:
 
 
 class ModelStore:
-    """Models on disk, below `root`; only those that `catalogue` names count."""
+    """Models on disk, below `root`: those that plugins name, and those that their owner added as they were."""
 
     def __init__(self, root: Path, catalogue: Catalogue) -> None:
         self.root = root
-        self.catalogue = catalogue
+        self._declared = catalogue
+
+    @property
+    def catalogue(self) -> Catalogue:
+        """Every model there can be, with those of this store that no plugin names."""
+        try:
+            names = sorted(entry.name for entry in self.root.iterdir() if not entry.name.startswith("."))
+        except OSError:
+            return self._declared
+        own = (Manifest.read(self.root / name).as_model(name) for name in names if name not in self._declared)
+        return self._declared.joined(model for model in own if model is not None)
 
     @property
     def partial_dir(self) -> Path:
@@ -73,15 +82,18 @@ class ModelStore:
         sizes = {file.name: _size_bytes(self.path(model, file)) for file in model.files}
         if all(size is None for size in sizes.values()):
             return ModelStatus.ABSENT
-        verified = self._manifest(model)
-        wrong_size = any(sizes[file.name] not in (None, file.size_bytes) for file in model.files)
+        manifest = self._manifest(model)
+        files, verified = manifest.complete(model.files), manifest.found
+        told = [file for file in files if file.sha256]
+        wrong_size = any(sizes[file.name] not in (None, file.size_bytes) for file in told)
         wrong_content = any(
-            sizes[file.name] is not None and verified.get(file.name, file.sha256) != file.sha256
-            for file in model.files
+            sizes[file.name] is not None and verified.get(file.name, file.sha256) != file.sha256 for file in told
         )
         if wrong_size or wrong_content:
             return ModelStatus.CORRUPT
-        whole = all(sizes[file.name] is not None and file.name in verified for file in model.files)
+        whole = len(told) == len(files) and all(
+            sizes[file.name] is not None and file.name in verified for file in files
+        )
         return ModelStatus.PRESENT if whole else ModelStatus.PARTIAL
 
     def directory(self, name: str) -> Path:
@@ -97,6 +109,17 @@ class ModelStore:
                 hint=f"Fetch it with `imgctl models pull {name}`; `imgctl models list` shows what there is.",
             )
         return self.root / name
+
+    def files(self, model: Model) -> list[ModelFile]:
+        """The files of `model`, each with its sha256 and size where the catalogue or its source have told them."""
+        return self._manifest(model).complete(model.files)
+
+    def learn(self, model: Model, file: ModelFile, told: Told) -> ModelFile:
+        """Keep what the source of `file` says of it; the caller holds the lock. Returns the file with that."""
+        private_directory(self.root / model.name)
+        manifest = self._manifest(model)
+        dataclasses.replace(manifest, told={**manifest.told, file.name: told}).write(self.root / model.name)
+        return told_file(file, told)
 
     def path(self, model: Model, file: ModelFile) -> Path:
         """Where a model's file belongs, whether or not it is there."""
@@ -119,38 +142,71 @@ class ModelStore:
             found = {
                 file.name: file_sha256(path) for file in model.files if (path := self.path(model, file)).is_file()
             }
-            self._write_manifest(model, found)
+            self._record(model, found)
         return [
-            FileCheck(file, self.path(model, file), _problem(file, found.get(file.name))) for file in model.files
+            FileCheck(file, self.path(model, file), _problem(file, found.get(file.name)))
+            for file in self.files(model)
         ]
 
     def add(self, directory: Path, name: str | None = None) -> list[str]:
         """Copy models that were fetched elsewhere: files below `directory`, whatever they are called there,
         are matched to the catalogue by size and sha256. Without `name`, every model that is found whole is added.
 
+        A file whose sha256 the catalogue leaves to the hub is taken by its own name from where the others lie, and
+        kept as it is there: nobody vouches for it but who added it.
+
         Returns the names of the models added.
 
         Raises:
             ModelError: not all files of `name`, or of any model, are there.
         """
-        wanted = [self.catalogue.model(name)] if name else list(self.catalogue)
+        wanted = [self.catalogue.model(name)] if name else list(self._declared)
         with system_errors_named(directory):
-            found = _files_by_sha256(directory, {file.size_bytes for model in wanted for file in model.files})
-        whole = [model for model in wanted if all(file.sha256 in found for file in model.files)]
+            sizes = {file.size_bytes for model in wanted for file in self.files(model) if file.sha256}
+            known = _files_by_sha256(directory, sizes)
+            found = {model.name: _files_of(directory, self.files(model), known) for model in wanted}
+        whole = [model for model in wanted if len(found[model.name]) == len(model.files)]
         if not whole:
-            missing = [file.name for model in wanted for file in model.files if file.sha256 not in found]
+            missing = [each.name for model in wanted for each in model.files if each.name not in found[model.name]]
             lacking = f"{name}: {', '.join(missing)}" if name else "no model of the catalogue is whole there"
             raise ModelError(
                 f"{directory} lacks files of {lacking}",
-                hint="Files are recognised by their content; `imgctl models list` shows what models there are.",
+                hint="Files are recognised by their content; `imgctl models list` shows what models there are."
+                " `--as NAME` takes a folder as it is, as a model of your own.",
             )
         with self.locked():
             for model in whole:
-                for file in model.files:
-                    with found[file.sha256].open("rb") as stream:
-                        self.write(model, file, stream)
-                self.finish(model)
+                self._take(model, found[model.name])
         return [model.name for model in whole]
+
+    def add_as(self, directory: Path, name: str) -> None:
+        """Copy all files below `directory`, but for hidden ones, as the model `name` that no plugin names.
+
+        Raises:
+            ModelError: a plugin names such a model, or there is nothing to take.
+        """
+        if name in self._declared:
+            raise ModelError(
+                f"{name} is a model of the catalogue",
+                hint=f"`imgctl models add DIR --name {name}` checks its files; those of your own need another name.",
+            )
+        if "/" in name:
+            raise ModelError(f"{name!r} cannot be the name of a model", hint="Take one without a slash.")
+        with system_errors_named(directory):
+            below = sorted(path for path in directory.rglob("*") if path.is_file())
+            paths = {path.relative_to(directory).as_posix(): path for path in below}
+            paths = {each: path for each, path in paths.items() if not f"/{each}".count("/.")}
+            told = {each: Told(file_sha256(path), path.stat().st_size) for each, path in paths.items()}
+        model = Manifest({}, told, f"added from {directory.resolve().name}").as_model(name)
+        if model is None or not model.files:
+            raise ModelError(f"{directory} has no files", hint="Name the folder that holds the model's files.")
+        for file in model.files:
+            self.path(model, file)  # before anything is copied: refuses names that lead elsewhere
+        with self.locked():
+            shutil.rmtree(self.root / name, ignore_errors=True)
+            private_directory(self.root / name)
+            Manifest({}, told, model.title).write(self.root / name)
+            self._take(model, paths)
 
     def remove(self, name: str) -> bool:
         """Delete a model's files. Returns whether there were any."""
@@ -175,7 +231,7 @@ class ModelStore:
 
     def finish(self, model: Model) -> None:
         """Record that every file of `model` was just verified; the caller holds the lock."""
-        self._write_manifest(model, {file.name: file.sha256 for file in model.files})
+        self._record(model, {file.name: file.sha256 for file in self.files(model)})
 
     @contextmanager
     def locked(self) -> Iterator[None]:
@@ -194,17 +250,20 @@ class ModelStore:
             finally:
                 os.close(descriptor)
 
-    def _manifest(self, model: Model) -> dict[str, str]:
-        """File name -> sha256 as last found; empty where nothing was verified yet."""
-        try:
-            files = json.loads((self.root / model.name / _MANIFEST).read_bytes())["files"]
-            return {str(name): str(digest) for name, digest in files.items()}
-        except (OSError, ValueError, KeyError, TypeError, AttributeError):
-            return {}
+    def _take(self, model: Model, paths: Mapping[str, Path]) -> None:
+        """Copy the files of `model` from `paths`, by their names, each verified."""
+        for file in self.files(model):
+            path = paths[file.name]
+            taken = file if file.sha256 else self.learn(model, file, Told(file_sha256(path), path.stat().st_size))
+            with path.open("rb") as stream:
+                self.write(model, taken, stream)
+        self.finish(model)
 
-    def _write_manifest(self, model: Model, found: dict[str, str]) -> None:
-        text = json.dumps({"model": model.name, "files": found}, indent=1, sort_keys=True)
-        write_text_atomically(self.root / model.name / _MANIFEST, text + "\n")
+    def _manifest(self, model: Model) -> Manifest:
+        return Manifest.read(self.root / model.name)
+
+    def _record(self, model: Model, found: Mapping[str, str]) -> None:
+        dataclasses.replace(self._manifest(model), found=found).write(self.root / model.name)
 
 
 def _size_bytes(path: Path) -> int | None:
@@ -217,6 +276,8 @@ def _size_bytes(path: Path) -> int | None:
 def _problem(file: ModelFile, digest: str | None) -> str:
     if digest is None:
         return "is missing"
+    if not file.sha256:
+        return "is not what was fetched: nothing says what it should be"
     return "" if digest == file.sha256 else f"has sha256 {digest}, should have {file.sha256}"
 
 
@@ -224,3 +285,15 @@ def _files_by_sha256(directory: Path, sizes: set[int]) -> dict[str, Path]:
     """Files below `directory` of one of these sizes, by content; others are not read."""
     candidates = (path for path in sorted(directory.rglob("*")) if path.is_file() and _size_bytes(path) in sizes)
     return {file_sha256(path): path for path in candidates}
+
+
+def _files_of(directory: Path, files: Sequence[ModelFile], known: Mapping[str, Path]) -> dict[str, Path]:
+    """Those of `files` that are there, by name: by their content (`known`), or beside such a one."""
+    found = {file.name: known[file.sha256] for file in files if file.sha256 in known}
+    roots = [directory, *(path.parents[name.count("/")] for name, path in found.items())]
+    for file in files:
+        if not file.sha256:
+            beside = [path for root in roots if (path := root / file.name).is_file()]
+            if beside:
+                found[file.name] = beside[-1]
+    return found
