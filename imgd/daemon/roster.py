@@ -172,8 +172,8 @@ class Roster:
 
 
 def _run_modes(declared: Mapping[str, AnalyzerClass], wanted: Mapping[str, RunMode]) -> dict[str, RunMode]:
-    """When each analyzer runs: as imgd.toml says, but one that would run always, and reads what one finds that waits
-    for imgd to be idle, waits with it. Nobody waits for what runs on request."""
+    """When each analyzer runs: as imgd.toml says, but one that would run always, and reads what one finds that
+    waits for imgd to be idle, waits with it. Nobody waits for what runs on request."""
     modes = {name: wanted.get(name, RunMode.ALWAYS) for name in declared}
     for _ in modes:  # one waits for another, which may wait for a third
         for name, each in declared.items():

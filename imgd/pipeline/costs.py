@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Callable
 
 from imgd.pipeline.messages import PhotoResult, PhotoStatus
-from imgd.store.costs import DECODE_FILE, DECODE_PREVIEW, Measured
+from imgd.store.costs import DECODE_FILE, DECODE_HEADER, DECODE_PREVIEW, Measured
 
 CACHED_PREVIEW = "cached preview"
 """The route of a photo whose pixels came from its cached preview."""
@@ -30,7 +30,7 @@ class CostMeter:
     def photo_worked(self, result: PhotoResult) -> None:
         """A worker has done a photo."""
         if result.status is PhotoStatus.DONE:
-            decoding = DECODE_PREVIEW if result.route == CACHED_PREVIEW else DECODE_FILE
+            decoding = {CACHED_PREVIEW: DECODE_PREVIEW, "metadata": DECODE_HEADER}.get(result.route, DECODE_FILE)
             for name, seconds in result.spent_s.items():
                 self.add(name or decoding, "", 1, seconds)
 

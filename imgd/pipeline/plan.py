@@ -73,7 +73,7 @@ def plan_photo(photo: OwedPhoto, active: Mapping[int, ActiveAnalyzer]) -> Plan |
         from_preview=photo.has_preview
         and photo.width > 0
         and photo.height > 0
-        and all(_is_covered(each.declaration) for each in running),
+        and all(is_covered(each.declaration) for each in running),
     )
 
 
@@ -92,7 +92,7 @@ def make_spec(
     )
 
 
-def _is_covered(declaration: AnalyzerClass) -> bool:
+def is_covered(declaration: AnalyzerClass) -> bool:
     """Whether the pixels of a preview are all that the analyzer asks for, if it asks for any."""
     if declaration.device is Device.MODEL and declaration.needs.edge == 0:
         return True

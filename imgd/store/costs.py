@@ -10,9 +10,9 @@ from imgd.store.statements import load_statements
 
 _SQL = load_statements("imgd.store", "costs")
 
-DECODE_FILE, DECODE_PREVIEW = "file", "preview of it"
-"""Tasks beside the analyzers, which have no blank in their names: pixels out of a photo's file, and out of the
-cached preview; with all that a worker does for a photo but its analyzers."""
+DECODE_FILE, DECODE_PREVIEW, DECODE_HEADER = "the file", "the preview", "the header"
+"""Tasks beside the analyzers, which have no blank in their names: pixels out of a photo's file, or out of the
+cached preview, or none at all; with all that a worker does for a photo but its analyzers."""
 
 _MOST_PHOTOS = 2000.0
 """Of how many photos a cost is the mean, about: a change of the machine, or of the photos, shows after so many."""

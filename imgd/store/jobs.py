@@ -15,7 +15,7 @@ from imgd.store.statements import load_statements
 _SQL = load_statements("imgd.store", "jobs")
 
 _LEAST_URGENT = max(Priority)
-_FIRST_ANALYSIS_S = 600.0
+FIRST_ANALYSIS_S = 600.0
 """A preview that is newer is part of a first analysis, which may have been interrupted: the rest of that is made
 from the file too, so that a library is the same whether imgd was killed on the way or not."""
 
@@ -105,7 +105,7 @@ def _read_photos(
             has_preview=bool(has_preview),
         )
         for photo_id, revision, root, folder, name, kind, width, height, has_preview, *stat in connection.execute(
-            _SQL["photos"], {"photos": photos, "previewer": previewer, "before": now - _FIRST_ANALYSIS_S}
+            _SQL["photos"], {"photos": photos, "previewer": previewer, "before": now - FIRST_ANALYSIS_S}
         )
         if photo_id in jobs
     ]

@@ -14,7 +14,7 @@ SELECT id, generation, version, digest FROM analyzers;
 
 -- How long a photo takes, as measured lately: the more photos, the less one more counts.
 CREATE TABLE costs (
-    task       TEXT PRIMARY KEY,                     -- the name of an analyzer, or 'file' and 'preview' for decoding
+    task       TEXT PRIMARY KEY,                     -- the name of an analyzer, or what is decoded
     device     TEXT NOT NULL,                        -- of a lane; '' for the workers
     generation INTEGER NOT NULL,                     -- of the analyzer
     photos     REAL NOT NULL,
