@@ -59,6 +59,12 @@ class OneEncoder:
     def spaces(self) -> Sequence[str]:
         return (str(self._encoder.space),)
 
+    def of_texts(self) -> Collection[str]:
+        return ()
+
+    def unable(self, *, photos: bool = False) -> Collection[str]:
+        return self.spaces() if photos else ()
+
     def background(self, space: str) -> Sequence[str]:
         del space
         return tuple(self._encoder.background_texts)

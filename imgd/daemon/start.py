@@ -37,7 +37,9 @@ def load_settings(path: Path) -> tuple[Settings, PluginRegistry]:
 
     def schemas(settings: Settings) -> KnownAnalyzers:
         found = {name: analyzer.settings_type for name, analyzer in registry.analyzers(settings).items()}
-        return KnownAnalyzers(found, complete=registry.is_complete)
+        encoders = registry.query_encoder_classes(settings)
+        searchable = frozenset(each.analyzer for each in encoders if each.analyzer)
+        return KnownAnalyzers(found, complete=registry.is_complete, searchable=searchable)
 
     settings = config.load(path, schemas)
     if problem := check_patterns(settings.watch.ignore):

@@ -131,6 +131,7 @@ class IndexRefresher:
             ("text", self._is_text_behind),
             ("spaces", self._is_a_build_due),
             ("superseded", self._is_a_space_superseded),
+            ("chosen", self._spaces.is_unsettled),
         ):
             try:
                 is_dirty |= is_behind()
@@ -182,6 +183,8 @@ class IndexRefresher:
                 for index in self._spaces.all():
                     with self._recorded(index.space.name):
                         self._refresh_space(index, idle=idle)
+            with self._recorded("chosen"):
+                self._spaces.settle()
             if idle:
                 with self._recorded("superseded"):
                     self._clear_superseded()
@@ -221,6 +224,8 @@ class IndexRefresher:
         self._delete("photos", {"covered": self._text.covered_seq(self._database)})
         for index in self._spaces.all():
             self._delete("vectors", {"space": index.space.id, "covered": index.covered_seq})
+        for space in self._spaces.unindexed():
+            self._delete("vectors", {"space": space.id, "covered": _EVERYTHING})
 
     def _delete(self, kind: str, values: dict[str, int]) -> None:
         with self._database.read() as library:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Protocol
@@ -74,6 +74,12 @@ class TimedEncoders:
 
     def spaces(self) -> Sequence[str]:
         return self._encoders.spaces()
+
+    def of_texts(self) -> Collection[str]:
+        return self._encoders.of_texts()
+
+    def unable(self, *, photos: bool = False) -> Collection[str]:
+        return self._encoders.unable(photos=photos)
 
     def background(self, space: str) -> Sequence[str]:
         return self._encoders.background(space)

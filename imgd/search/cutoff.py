@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import math
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -28,6 +28,10 @@ OUTSTANDING = 3.2
 """How many scatters above the centre the best photo of a query must lie. Chosen on 275 captions of 211 photos and
 48 things that none of them shows: `bench/semantic.py --through engine` fits it on each half of the latter and
 judges it on the other."""
+
+OUTSTANDING_TEXT, LISTED_TEXT = 4.8, 4.8
+"""The same, and that of every photo that is listed, where vectors are of captions. Two texts about different
+things are alike more easily than a text and a photo: both name a man, a table, a street."""
 
 LESS_FOR_TWO = 0.55
 """A sentence is like no photo as a whole, so it also matches by two of its words: the mean of the two that stand
@@ -51,17 +55,21 @@ _RENEW_SHARE = 0.05
 
 @dataclass(frozen=True, slots=True)
 class Cutoff:
-    """Similarity by chance in one space of one library."""
+    """Similarity by chance in one space of one library; `of_texts` as in `QueryEncoder`."""
 
     centre: float
     scatter: float
+    of_texts: bool = False
 
     def least(self, best: float, best_of_words: Sequence[float] = ()) -> float:
         """The similarity from which photos are listed; infinite where the query matches nothing.
 
         `best`: the similarity of the query's best photo; `best_of_words`: of a sentence, that of the best photo of
-        each of its words.
+        each of its words. Captions are sentences themselves, so they are compared with the whole alone.
         """
+        if self.of_texts:
+            listed = max(self.centre + LISTED_TEXT * self.scatter, best - BELOW_BEST * self.scatter)
+            return listed if best >= self.centre + OUTSTANDING_TEXT * self.scatter else math.inf
         outstanding = self.centre + OUTSTANDING * self.scatter
         two = float(np.mean(sorted(best_of_words)[-2:])) if best_of_words else -math.inf
         if best < outstanding and two < outstanding - LESS_FOR_TWO * self.scatter:
@@ -71,7 +79,7 @@ class Cutoff:
         return min(outstanding, best - BELOW_BEST * self.scatter)
 
 
-def measure(background: Vectors, vectors: Vectors) -> Cutoff:
+def measure(background: Vectors, vectors: Vectors, *, of_texts: bool = False) -> Cutoff:
     """The cut-off from the similarities of `background` (b, d) to `vectors` (n, d), all L2-normalised.
 
     It is not widened for a small library. In samples of 3 of 211 photos the limit wanders by 0.03, but so few are
@@ -80,7 +88,7 @@ def measure(background: Vectors, vectors: Vectors) -> Cutoff:
     """
     similarities = background @ vectors.T
     centre, upper = np.percentile(similarities, (50.0, 84.13))
-    return Cutoff(float(centre), float(upper - centre))
+    return Cutoff(float(centre), float(upper - centre), of_texts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +110,9 @@ class Cutoffs:
     """The cut-offs of all spaces: measured when first asked for, and again, beside the searches, when a space has
     changed enough. Blocking: not for the event loop."""
 
-    def __init__(self) -> None:
+    def __init__(self, of_texts: Callable[[], Collection[str]] = frozenset) -> None:
+        """`of_texts`: the spaces whose vectors are of texts about photos."""
+        self._of_texts = of_texts
         self._known: dict[str, Measured] = {}
         self._measuring = threading.Lock()
 
@@ -126,5 +136,6 @@ class Cutoffs:
             newest_id = index.newest_id
             vectors = index.sample(SAMPLE)
             if len(vectors):
-                measured = Measured(measure(background, vectors), vectors, newest_id, len(background))
+                cutoff = measure(background, vectors, of_texts=index.space.name in self._of_texts())
+                measured = Measured(cutoff, vectors, newest_id, len(background))
                 self._known[index.space.name] = measured

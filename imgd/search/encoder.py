@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -65,6 +65,23 @@ class EncoderProcess:
         """Spaces into which an installed encoder can bring photos, its models there or not, with the longest edge
         in pixels that it wants of them."""
         return {space: encoder.edge for space, encoder in self._encoders.items() if encoder.edge}
+
+    def of_texts(self) -> Collection[str]:
+        """Spaces whose vectors are of texts about photos, and not of what photos look like."""
+        return frozenset(space for space, encoder in self._encoders.items() if encoder.of_texts)
+
+    def unable(self, *, photos: bool = False) -> Collection[str]:
+        """Spaces into which an installed encoder cannot bring words as things are, or with `photos` no photos."""
+        missing = self._encoders.keys() - self._specs.keys()
+        if photos:
+            return missing | self._missing_for_photos.keys()
+        return missing | {space for space, encoder in self._encoders.items() if not encoder.words}
+
+    def suffice(self, spaces: Collection[str]) -> bool:
+        """Whether words and photos can be brought into `spaces` as things are, so that no others are needed."""
+        encoders = [self._encoders[space] for space in spaces if space in self._encoders]
+        has_all = any(each.words for each in encoders) and any(each.edge for each in encoders)
+        return has_all and {*self.unable(), *self.unable(photos=True)}.isdisjoint(spaces)
 
     def background(self, space: str) -> Sequence[str]:
         return self._encoders[space].background_texts

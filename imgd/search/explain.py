@@ -64,6 +64,10 @@ class Explanations:
             tag_scores: dict[int, dict[str, float]] = {}
             for photo_id, label, score in library.execute(self._sql["tag_scores"], values) if rankings else ():
                 tag_scores.setdefault(photo_id, {})[label] = score
+            captions: dict[int, list[str]] = {}
+            is_of_texts = any(each.is_of_texts for each in rankings)
+            for photo_id, text in library.execute(self._sql["captions"], values) if is_of_texts else ():
+                captions.setdefault(photo_id, []).append(_shortened(text))
         marked = self._marked(photo_ids, rankings)
         explained = []
         for photo_id in photo_ids:
@@ -76,7 +80,8 @@ class Explanations:
                 for each in rankings
                 if photo_id in each.scores
             ]
-            why += [line for each, of_which in finders for line in each.why(photo_id, of_which)]
+            told = captions.get(photo_id, ())
+            why += [line for each, of_which in finders for line in each.why(photo_id, of_which, told)]
             reasons: list[str] = []
             if in_full or not why:
                 reasons = [line for each, of_which in finders for line in each.reasons(photo_id, of_which)]
@@ -113,6 +118,10 @@ def explain_words(marked: Sequence[Marked], name: str, tag_scores: Mapping[str, 
         score = tag_scores.get(entry.plain) if entry.field == "tag" else None
         lines.append(f"{_FIELDS[entry.field]}: {text}" + (f" {score:.2f}" if score is not None else ""))
     return list(dict.fromkeys(lines))
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST].rstrip()}…"
 
 
 def _around(entry: Marked) -> str:

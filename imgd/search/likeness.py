@@ -8,7 +8,7 @@ import os
 from collections import OrderedDict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -32,9 +32,20 @@ _CACHED_FILES = 100
 
 Vectors = npt.NDArray[np.float32]
 
+_Key: TypeAlias = tuple[tuple[bytes, int, int], tuple[str, ...]]
+"""A state of a file, and the spaces it was brought into."""
+
 
 class PhotoEncoders(Protocol):
     """The query encoders that can bring photos into their spaces."""
+
+    def of_texts(self) -> Collection[str]:
+        """Spaces in which photos do not lie by their looks."""
+        ...
+
+    def unable(self, *, photos: bool = False) -> Collection[str]:
+        """With `photos`: spaces into which no photo can be brought as things are."""
+        ...
 
     def photo_edges(self) -> Mapping[str, int]:
         """The spaces of installed encoders, their models there or not, with the longest edge in pixels that each
@@ -88,7 +99,7 @@ class LikenessSearch:
         self._files = files
         self._cutoffs = PhotoCutoffs()
         self._targets = Targets(database, words)
-        self._encoded: OrderedDict[tuple[bytes, int, int], Mapping[str, Vectors]] = OrderedDict()
+        self._encoded: OrderedDict[_Key, Mapping[str, Vectors]] = OrderedDict()
 
     async def resolve(self, target: str, cwd: bytes | None) -> Target:
         """The photo that `target` names: by `#ID`, by path (a relative one starts at `cwd`), or by a file name
@@ -106,6 +117,11 @@ class LikenessSearch:
         if place.photo_id is not None and (stored := await asyncio.to_thread(self._stored, place.photo_id)):
             return Target(place.path, place.photo_id, stored)
         return await self._encode(place)
+
+    async def serving(self, target: Target) -> list[str]:
+        """The spaces to compare `target` in: of those in which it has vectors, the ones that serve now."""
+        unable = self._encoders.unable(photos=True) if target.photo_id is None else ()
+        return await asyncio.to_thread(self._spaces.serving, target.vectors, unable)
 
     async def find(
         self, target: Target, space: str, restriction: Restriction | None, candidates: int
@@ -144,11 +160,13 @@ class LikenessSearch:
         return Likeness(index.space.name, similarities, cutoff.least, *cutoff.scale, complete)
 
     def _stored(self, photo_id: int) -> dict[str, Vectors]:
-        """The vectors of the whole photo, by space."""
+        """The vectors of the whole photo by its looks, by space."""
         found: dict[str, list[bytes]] = {}
+        of_texts = self._encoders.of_texts()
         with self._database.read() as library:
             for space, data in library.execute(_SQL["vectors"], {"photo_id": photo_id}):
-                found.setdefault(space, []).append(data)
+                if space not in of_texts:
+                    found.setdefault(space, []).append(data)
         return {
             space: np.frombuffer(b"".join(data), np.float16).reshape(len(data), -1).astype(np.float32)
             for space, data in found.items()
@@ -163,7 +181,10 @@ class LikenessSearch:
                 f"no installed plugin can compare {name} with the library",
                 hint="Install one that encodes photos, such as imgd-concepts; `imgctl analyzers` shows all.",
             )
-        key = await asyncio.to_thread(_state, place.path)
+        unable = self._encoders.unable(photos=True)
+        wanted = await asyncio.to_thread(self._spaces.serving, edges, unable)
+        edges = {space: edges[space] for space in wanted}
+        key = (await asyncio.to_thread(_state, place.path), tuple(edges))
         if (known := self._encoded.get(key)) is not None:
             self._encoded.move_to_end(key)
             return Target(place.path, place.photo_id, known)
@@ -177,7 +198,7 @@ class LikenessSearch:
                 raise problems[0]
             raise SearchError(f"nothing was recognised in {name}", hint="Try another photo.")
         if not problems:  # else the next search may have more luck
-            self._encoded[place.path, file.size_bytes, file.mtime_ns] = vectors
+            self._encoded[(place.path, file.size_bytes, file.mtime_ns), key[1]] = vectors
             while len(self._encoded) > _CACHED_FILES:
                 self._encoded.popitem(last=False)
         return Target(place.path, place.photo_id, vectors, tuple(problems))

@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from imgd.errors import ImgdError
 from imgd.index.matches import Floats, Ids
 from imgd.index.spelling import fold
 from imgd.search.labels import KnownLabels, Label, Labels
@@ -108,8 +109,29 @@ class Meaning:
         self._database = database
         self._texts = texts
         self._labels = Labels(database, texts, folder)
-        self._least: dict[str, tuple[int, float]] = {}
+        self._common: dict[str, tuple[int, float]] = {}
         self._sql = load_statements("imgd.search", "meaning")
+
+    async def space(self) -> str | None:
+        """The space in which words are best told apart, whether or not photos are searched in it; None where no
+        words can be encoded.
+
+        It is the one whose background texts are least alike. The texts of a model that was trained to compare
+        pictures with texts (CLIP) lie close together, so that a tenth of all tags is near to any word; those of a
+        sentence encoder do not.
+        """
+        unable = self._texts.unable()
+        spaces = [space for space in self._texts.spaces() if space not in unable]
+        if len(spaces) <= 1:
+            return next(iter(spaces), None)
+        common = await asyncio.gather(*map(self._common_cosine, spaces), return_exceptions=True)
+        found: dict[str, float] = {}
+        for space, cosine in zip(spaces, common, strict=True):
+            if isinstance(cosine, float):
+                found[space] = cosine
+            elif not isinstance(cosine, ImgdError):  # else its looks are noted, where it is asked for any
+                raise cosine
+        return min(found, key=lambda space: found[space], default=None)
 
     async def warm(self, space: str) -> None:
         """Return once every tag of the library can be compared with words in `space`."""
@@ -128,17 +150,18 @@ class Meaning:
         if known is None or not known.labels or not words:
             return None
         vectors = await self._texts.encode(space, words)
-        least = await self._least_cosine(space)
+        least = max(LEAST_COSINE, await self._common_cosine(space))
         return await asyncio.to_thread(self._find, known, words, vectors, least, within)
 
-    async def _least_cosine(self, space: str) -> float:
+    async def _common_cosine(self, space: str) -> float:
+        """How near two everyday things are in `space`, but for the nearest tenth; `LEAST_COSINE` where its encoder
+        names none."""
         background = await self._texts.background(space)
         if background is None or len(background) < 2:
             return LEAST_COSINE
-        if space not in self._least or self._least[space][0] < len(background):
-            common = await asyncio.to_thread(_common_cosine, background)
-            self._least[space] = len(background), max(LEAST_COSINE, common)
-        return self._least[space][1]
+        if space not in self._common or self._common[space][0] < len(background):
+            self._common[space] = len(background), await asyncio.to_thread(_common_cosine, background)
+        return self._common[space][1]
 
     # ------------------------------------------------------------------ blocking: in threads
 

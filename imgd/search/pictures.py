@@ -32,7 +32,7 @@ class PictureSearch:
     def __init__(self, spaces: SpaceIndexes, texts: QueryTexts) -> None:
         self._spaces = spaces
         self._texts = texts
-        self._cutoffs = Cutoffs()
+        self._cutoffs = Cutoffs(texts.of_texts)
         self._renewals: dict[str, asyncio.Task[None]] = {}
 
     def spaces(self) -> Sequence[str]:
@@ -40,8 +40,9 @@ class PictureSearch:
         return self._texts.spaces()
 
     async def serving(self) -> Sequence[str]:
-        """The spaces to search: of an old one and its successor, the old one until the new one is complete."""
-        return await asyncio.to_thread(self._spaces.serving, self._texts.spaces())
+        """The spaces to search: of an old one and its successor, the old one until the new one is complete; and
+        of all these those that `[search] meaning` wants."""
+        return await asyncio.to_thread(self._spaces.serving, self._texts.spaces(), self._texts.unable())
 
     async def warm(self, space: str) -> bool:
         """Prepare what every search in `space` needs; False where the library has no vectors there yet.
@@ -70,7 +71,8 @@ class PictureSearch:
         index = await asyncio.to_thread(self._spaces.get, space)
         if index is None or not index.space.dimensions:
             return None
-        telling = words[:MOST_WORDS] if len(words) > FEW_WORDS else ()
+        is_sentence = len(words) > FEW_WORDS and space not in self._texts.of_texts()
+        telling = words[:MOST_WORDS] if is_sentence else ()
         queries = await self._texts.encode(space, [sentence, *telling])
         background = await self._texts.background(space)
         if background is None:
@@ -100,7 +102,15 @@ class PictureSearch:
             similarities.setdefault(photo_id, similarity)
         asked_all = restriction is None or restriction.ids is not None or index.size <= max(_ASKED, candidates)
         complete = asked_all and len(found) < candidates
-        return Likeness(index.space.name, similarities, least, cutoff.centre, cutoff.scatter, complete)
+        return Likeness(
+            index.space.name,
+            similarities,
+            least,
+            cutoff.centre,
+            cutoff.scatter,
+            complete,
+            of_texts=cutoff.of_texts,
+        )
 
     def _renew_later(self, index: SpaceIndex, background: Vectors) -> None:
         """Measure a stale cut-off again, once this search has been answered."""

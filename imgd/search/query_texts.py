@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -30,6 +30,14 @@ class Encoders(Protocol):
 
     def spaces(self) -> Sequence[str]:
         """Spaces that texts can be encoded into."""
+        ...
+
+    def of_texts(self) -> Collection[str]:
+        """Spaces whose vectors are of texts about photos, such as captions, and not of what photos look like."""
+        ...
+
+    def unable(self, *, photos: bool = False) -> Collection[str]:
+        """Spaces into which no words can be brought as things are, or with `photos` no photos."""
         ...
 
     def background(self, space: str) -> Sequence[str]:
@@ -59,6 +67,12 @@ class QueryTexts:
 
     def spaces(self) -> Sequence[str]:
         return self._encoders.spaces()
+
+    def of_texts(self) -> Collection[str]:
+        return self._encoders.of_texts()
+
+    def unable(self) -> Collection[str]:
+        return self._encoders.unable()
 
     async def encode(self, space: str, texts: Sequence[str]) -> Vectors:
         """As the encoder, remembering the texts asked for last; those that are asked for twice are encoded once.

@@ -23,6 +23,9 @@ meaning then count about the same, as in a sum of z-scores."""
 FULL_WEIGHT, PARTIAL_WEIGHT = 6.0, 1.0
 """What it is worth to be first among the photos that every word matches, or some word."""
 
+TEXT_WEIGHT = 1.0
+"""What a scatter counts by which a photo's caption is like the query beyond chance."""
+
 SURE = 0.7
 """A tag with this score, or a person's own word, makes its photo a match by itself. A tag of which its analyzer
 is less sure counts only where something else matches, too: of 48 things that no photo of the 211 shows, six found
@@ -44,7 +47,8 @@ class Likeness:
     `similarities`: photo id -> that of its best vector, best first, those below `least` too; `least`: the
     similarity from which a photo counts as found, infinite where nothing matches; `centre` and `scatter`: where
     similarity by chance lies, and how much more counts as one scatter. `complete`: a photo that is not among them
-    has no vector. `target`: what stands after `like:`; empty where words were asked for.
+    has no vector. `target`: what stands after `like:`; empty where words were asked for. `of_texts`: the photos'
+    captions are like it, and not their looks.
     """
 
     space: str
@@ -54,10 +58,11 @@ class Likeness:
     scatter: float = 1.0
     complete: bool = False
     target: str = ""
+    of_texts: bool = False
 
     def judges(self, photo_id: int) -> bool:
-        """Whether it can be told how much the photo looks like it."""
-        return photo_id in self.similarities or not self.complete
+        """Whether it can be told how much the photo looks like it. What a caption does not say may be there."""
+        return not self.of_texts and (photo_id in self.similarities or not self.complete)
 
     def found(self) -> list[int]:
         return [photo_id for photo_id, value in self.similarities.items() if value >= self.least]
@@ -118,11 +123,17 @@ def _sums(signals: Signals, found: Ids) -> Floats:
     sums = NEAR_WEIGHT * _spread(signals.near, found, 0.0)
     sums += FULL_WEIGHT * _spread(_by_rank(signals.full), found, 0.0)
     sums += PARTIAL_WEIGHT * _spread(_by_rank(signals.partial), found, 0.0)
-    looks = [each for each in signals.likenesses if each.similarities]
+    looks = [each for each in signals.likenesses if each.similarities and not each.of_texts]
     for each in looks:
         # A photo that is not among the most similar ones is like the least of them at most.
         similarities = _spread(each.similarities, found, min(each.similarities.values()))
         sums += (similarities - each.centre) / (each.scatter or 1.0) / len(looks)
+    for each in signals.likenesses:
+        if each.of_texts and each.found():
+            # Most photos have no caption, and few captions say all: only what one does say counts, and for it.
+            similarities = _spread(each.similarities, found, -1.0)
+            beyond = (similarities - each.centre) / (each.scatter or 1.0)
+            sums += TEXT_WEIGHT * np.where(similarities >= each.least, beyond, 0.0)
     return sums
 
 

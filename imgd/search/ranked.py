@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from imgd.errors import ImgdError, ModelError, QueryError, SearchError
+from imgd.index.matches import Ids
 from imgd.index.spaces import SpaceIndexes
 from imgd.index.words import Words
 from imgd.search.branches import Branch
@@ -66,13 +67,20 @@ class Ranked:
             for each in self.signals.likenesses
         )
 
-    def why(self, photo_id: int, of_which: str = "") -> list[str]:
+    @property
+    def is_of_texts(self) -> bool:
+        """Whether some photos were found by their captions."""
+        return any(each.of_texts and each.found() for each in self.signals.likenesses)
+
+    def why(self, photo_id: int, of_which: str = "", captions: Sequence[str] = ()) -> list[str]:
         """The reasons that are no words of the photo, in short: `looks like: 0.41 (cut-off 0.28)`, `looks like
-        a.jpg: 0.93 (cut-off 0.72)`, and `puppy ~ golden retriever 0.61`. `of_which` stands before those that do
-        not say what was asked for."""
+        a.jpg: 0.93 (cut-off 0.72)`, `description: 0.71 (cut-off 0.45), a puppy on a lawn`, and `puppy ~ golden
+        retriever 0.61`. `of_which` stands before those that do not say what was asked for; `captions`: those of
+        the photo."""
         lines = [line for each in self.near for line in each.reasons(photo_id)]
         return lines + [
             f"{_looks_like(each, of_which)}: {each.similarities[photo_id]:.2f} (cut-off {each.least:.2f})"
+            + (f", {' / '.join(captions)}" if each.of_texts and captions else "")
             for each in self.signals.likenesses
             if each.similarities.get(photo_id, -1.0) >= each.least
         ]
@@ -97,13 +105,17 @@ class Ranked:
 
 
 def _looks_like(likeness: Likeness, of_which: str) -> str:
-    return f"looks like {likeness.target}" if likeness.target else f"{of_which}looks like"
+    if likeness.target:
+        return f"looks like {likeness.target}"
+    return f"{of_which}{'description' if likeness.of_texts else 'looks like'}"
 
 
 def _by_looks(likeness: Likeness, of_which: str) -> tuple[str, str]:
     """What was asked for, where the second does not say it, and the way of searching."""
     if likeness.target:
         return "", f"by likeness to {likeness.target} in {likeness.space}"
+    if likeness.of_texts:
+        return of_which, f"by description in {likeness.space}"
     return of_which, f"by looks in {likeness.space}"
 
 
@@ -196,9 +208,14 @@ class RankedSearch:
                 [self._pictures.find(each, sentence, words, restriction, candidates) for each in spaces], notes
             ),
             # What keeps a space from this is noted for its looks.
-            _those_that_work([self._meaning.find(each, words, within) for each in spaces], Notes()),
+            _those_that_work([self._find_near(words, within)], Notes()),
         )
         return looks, near
+
+    async def _find_near(self, words: Sequence[str], within: Ids | None) -> Near | None:
+        """The photos with tags that are near in meaning, in the space that tells words apart best."""
+        space = await self._meaning.space()
+        return None if space is None else await self._meaning.find(space, words, within)
 
     async def _find_likes(
         self,
@@ -221,7 +238,11 @@ class RankedSearch:
                 raise QueryError(str(error), column=like.column, hint=error.advice) from error
             notes.add(*(f"likeness is incomplete: {each}. {each.advice}".strip() for each in target.problems))
             likenesses = await _those_that_work(
-                [self._likeness.find(target, space, restriction, candidates) for space in target.vectors], notes
+                [
+                    self._likeness.find(target, space, restriction, candidates)
+                    for space in await self._likeness.serving(target)
+                ],
+                notes,
             )
             if target.photo_id is not None and any(target.photo_id in each.similarities for each in likenesses):
                 themselves[target.photo_id] = like.target

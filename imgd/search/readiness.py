@@ -16,9 +16,11 @@ _PATIENCE_S = 3.0
 """A space's background and the tags of a usual library are encoded in less. Without them a search finds other
 photos than a moment later; of a large vocabulary it says so instead of waiting."""
 
+_TAGS = ""  # in place of a space: the vectors of tags
+
 
 class Readiness:
-    """Prepares each space once. For the event loop alone."""
+    """Prepares each space once, and the tags. For the event loop alone."""
 
     def __init__(self, pictures: PictureSearch, meaning: Meaning) -> None:
         self._pictures = pictures
@@ -27,11 +29,11 @@ class Readiness:
 
     async def warm(self, spaces: Sequence[str]) -> None:
         """Return once all `spaces` are prepared, or cannot be."""
-        await asyncio.gather(*(self._begun(each)[1] for each in spaces))
+        await asyncio.gather(*(self._begun(each)[1] for each in (*spaces, _TAGS)))
 
     async def wait(self, spaces: Sequence[str], notes: Notes) -> None:
         """Wait for `spaces`, until `_PATIENCE_S` after the first search did, and note if one is not ready then."""
-        begun = [self._begun(each) for each in spaces]
+        begun = [self._begun(each) for each in (*spaces, _TAGS)]
         unready = {task for _, task in begun if not task.done()}
         if not unready:
             return
@@ -53,9 +55,11 @@ class Readiness:
         """Whether it could be prepared. Without vectors there is nothing to prepare yet, and without its model it
         cannot be, as the search itself will say."""
         try:
-            if not await self._pictures.warm(space):
+            if space != _TAGS:
+                return await self._pictures.warm(space)
+            if (of_tags := await self._meaning.space()) is None:
                 return False
+            await self._meaning.warm(of_tags)
         except ImgdError:
             return False
-        await self._meaning.warm(space)
         return True

@@ -49,6 +49,12 @@ class ToyEncoders:
     def spaces(self) -> Sequence[str]:
         return (SPACE,)
 
+    def of_texts(self) -> Collection[str]:
+        return ()
+
+    def unable(self, *, photos: bool = False) -> Collection[str]:
+        return self.spaces() if self.missing or photos else ()
+
     def background(self, space: str) -> Sequence[str]:
         return self._background
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -47,6 +47,12 @@ class KindEncoders:
 
     def spaces(self) -> Sequence[str]:
         return (SPACE,)
+
+    def of_texts(self) -> Collection[str]:
+        return ()
+
+    def unable(self, *, photos: bool = False) -> Collection[str]:
+        return ()
 
     def background(self, space: str) -> Sequence[str]:
         return ("sea", "sky", "house", "tree")

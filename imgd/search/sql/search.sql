@@ -13,6 +13,10 @@ WHERE photos.id IN (SELECT value FROM json_each(:photo_ids));
 SELECT photo_id, label, max(score) FROM tags JOIN labels ON labels.id = label_id
 WHERE photo_id IN (SELECT value FROM json_each(:photo_ids)) GROUP BY photo_id, label;
 
+-- name: captions
+SELECT DISTINCT photo_id, text FROM json_each(:photo_ids) AS chosen CROSS JOIN texts ON photo_id = chosen.value
+WHERE kind = 'caption' ORDER BY photo_id, analyzer_id, ordinal;
+
 -- What a query names exactly: the surest first, by an index.
 
 -- name: tagged
