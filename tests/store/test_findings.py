@@ -91,6 +91,14 @@ def test_a_tag_named_twice_keeps_its_higher_score(library, photos):
     assert library.rows("SELECT label, score FROM tags JOIN labels ON labels.id = label_id") == [("dog", 0.9)]
 
 
+def test_labels_of_regions_are_tags_but_for_names_and_lines_of_text(library, photos):
+    kinds = {"object": "dog", "face": "Anna", "person": "Bo", "text": "NO ENTRY"}
+    regions = [Region(kind, (0, 0, 1, 1), label, 0.8) for kind, label in kinds.items()]
+    put(library, Outcome(1, TECHNICAL, 1, StoredFinding(regions=regions)))
+    assert library.rows("SELECT label, score FROM tags JOIN labels ON labels.id = label_id") == [("dog", 0.8)]
+    assert library.rows("SELECT label FROM regions ORDER BY ordinal")[-1] == ("NO ENTRY",)
+
+
 def test_a_finding_that_is_replaced_leaves_nothing_behind(library, photos):
     put(library, Outcome(1, TECHNICAL, 1, FULL), Outcome(2, TECHNICAL, 1, FULL))
     put(library, Outcome(1, TECHNICAL, 1, StoredFinding(facts={"sharpness": 0.1})), now=200.0)

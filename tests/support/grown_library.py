@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from imgd.store.changes import next_change_seq
 from imgd.store.database import Database
-from imgd.store.findings import PEOPLE
+from imgd.store.findings import UNTAGGED
 from imgd.store.migrate import migrations
 
 
@@ -109,7 +109,7 @@ class Library:
 
     def _say(self, connection: sqlite3.Connection, photo_id: int, **said: object) -> None:
         keywords = {text: 1.0 for kind, text in said.get("texts", ()) if kind == "keyword"}
-        labels = {label: 0.9 for kind, label in said.get("regions", ()) if label and kind not in PEOPLE}
+        labels = {label: 0.9 for kind, label in said.get("regions", ()) if label and kind not in UNTAGGED}
         for label, score in (labels | keywords | dict(said.get("tags", {}))).items():
             connection.execute("INSERT OR IGNORE INTO labels (label) VALUES (?)", (label,))
             connection.execute(

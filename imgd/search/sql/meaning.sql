@@ -17,7 +17,7 @@ counted AS MATERIALIZED (
     SELECT label_id, count(*) AS photos FROM tags GROUP BY label_id ORDER BY photos DESC, label_id LIMIT :limit
 )
 SELECT labels.id, label, photos,
-       EXISTS (SELECT 1 FROM kinds WHERE kind NOT IN ('face', 'person') AND EXISTS (
+       EXISTS (SELECT 1 FROM kinds WHERE kind NOT IN ('face', 'person', 'text') AND EXISTS (
            SELECT 1 FROM regions WHERE regions.kind = kinds.kind AND regions.label = labels.label))
 FROM counted JOIN labels ON labels.id = label_id ORDER BY photos DESC, labels.id;
 
