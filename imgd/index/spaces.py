@@ -128,7 +128,7 @@ class SpaceIndexes:
         return left
 
     def _size(self, name: str) -> int:
-        index = self._indexes.get(name) or self.get(name)
+        index = self.get(name)
         if index is None:
             return 0
         index.catch_up()
