@@ -44,7 +44,7 @@ class OddSettings:
 
 
 def toy_schemas(_settings: Settings) -> KnownAnalyzers:
-    return KnownAnalyzers({"toy": ToySettings, "bare": None})
+    return KnownAnalyzers({"toy": ToySettings, "bare": None}, searchable=frozenset(["toy"]))
 
 
 @pytest.fixture
@@ -130,7 +130,7 @@ def test_the_report_names_the_file_every_problem_and_what_to_do(written: Write) 
 
 def test_a_key_that_resembles_nothing_is_answered_with_all_that_are_allowed(written: Write) -> None:
     (problem,) = problems(written("[search]\nxyzzy = 1\n"))
-    assert problem == "line 2: search.xyzzy: unknown key; allowed are `limit`, `warm`"
+    assert problem == "line 2: search.xyzzy: unknown key; allowed are `limit`, `meaning`, `warm`"
 
 
 def test_a_table_where_a_value_is_meant_and_the_reverse_are_told_apart(written: Write) -> None:
@@ -281,3 +281,32 @@ def test_directories_follow_xdg_and_the_socket_has_a_private_place_without_it(
     assert paths.socket == tmp_path / "runtime" / "imgd" / "imgd.sock"
     monkeypatch.delenv("XDG_RUNTIME_DIR")
     assert config.PathSettings().socket == tmp_path / "cache" / "imgd" / "run" / "imgd.sock"
+
+
+def test_the_analyzers_whose_spaces_answer_are_named_each_once(written: Write) -> None:
+    assert load(written("[search]\nmeaning = ['toy', 'toy']"), toy_schemas).search.meaning == ("toy",)
+    assert load(written("[search]\nmeaning = []"), toy_schemas).search.meaning == ()
+
+
+def test_every_analyzer_that_cannot_answer_is_told_at_once(written: Write) -> None:
+    path = written("[search]\nmeaning = ['toi', 'bare', 'toy']\n[analyzers.toys]\n")
+    with pytest.raises(ConfigError) as caught:
+        load(path, toy_schemas)
+    assert [str(each) for each in caught.value.problems] == [
+        "line 3: analyzers.toys: no analyzer has this name; did you mean `toy`?",
+        "line 2: search.meaning: `toi` is no analyzer; did you mean `toy`?",
+        "line 2: search.meaning: the analyzer `bare` fills no space; allowed are `toy`",
+    ]
+
+
+def test_the_spaces_of_an_absent_plugin_are_passed_over_but_not_those_that_never_are(
+    written: Write, caplog: pytest.LogCaptureFixture
+) -> None:
+    def partly(_settings: Settings) -> KnownAnalyzers:
+        return KnownAnalyzers({"toy": None, "bare": None}, complete=False, searchable=frozenset(["toy"]))
+
+    settings = load(written("[search]\nmeaning = ['clip', 'toy']"), partly)
+    assert settings.search.meaning == ("toy",)
+    assert "search.meaning: clip is passed over: `clip` is no analyzer" in caplog.text
+    with pytest.raises(ConfigError, match="`bare` fills no space"):
+        load(written("[search]\nmeaning = ['bare']"), partly)

@@ -82,3 +82,11 @@ def test_the_sample_of_a_small_library_tells_the_best_photo_of_a_word(bench):
     measured = Cutoffs().of(index, query)
     assert measured.best(query)[0] == pytest.approx(index.find(query[:1], 1)[0].similarities[0], abs=1e-3)
     assert measured.best(query[:0]) == []
+
+
+def test_captions_must_stand_out_more_and_are_compared_as_a_whole():
+    cutoff = Cutoff(0.1, 0.1, of_texts=True)
+    assert math.isinf(cutoff.least(0.55))
+    assert math.isinf(cutoff.least(0.55, [0.9, 0.9]))
+    assert cutoff.least(0.65) == pytest.approx(0.58)
+    assert cutoff.least(0.9) == pytest.approx(0.7)

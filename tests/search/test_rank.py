@@ -77,3 +77,24 @@ def test_scores_stay_between_0_and_1_however_large_the_sums():
     extreme = Likeness("space", {1: 9.0, 2: -9.0}, -10.0, 0.0, 0.0)
     scores = score(Signals({1: 1.0}, near={1: 1e6, 2: 1e6}, likenesses=[extreme]))
     assert all(0 <= value <= 1 for value in scores.values())
+
+
+def captions(similarities: dict[int, float], least: float) -> Likeness:
+    return Likeness("captions", similarities, least, 0.1, 0.1, complete=True, of_texts=True)
+
+
+def test_a_photo_without_a_caption_loses_nothing_against_one_whose_caption_says_something_else():
+    alike = looks({1: 0.7, 2: 0.7, 3: 0.69}, 0.6)
+    alone = score(Signals(likenesses=[alike]))
+    assert score(Signals(likenesses=[alike, captions({2: 0.3, 3: -0.1}, math.inf)])) == alone
+    assert score(Signals(likenesses=[alike, captions({9: 0.9, 2: 0.3, 3: -0.1}, 0.6)])).items() >= alone.items()
+
+
+def test_a_photo_whose_caption_says_it_clearly_comes_first_whatever_it_looks_like():
+    signals = Signals(likenesses=[looks({1: 0.7, 2: 0.65, 3: 0.2}, 0.6), captions({3: 0.9, 2: 0.4}, 0.6)])
+    assert order(signals) == [3, 1, 2]
+
+
+def test_captions_do_not_judge_what_they_do_not_say():
+    doubted = Signals({1: 0.5}, full=[1], doubtful=frozenset([1]), likenesses=[captions({1: 0.1}, math.inf)])
+    assert order(doubted) == [1]
