@@ -20,6 +20,10 @@ class Declaration(abc.ABC, Generic[SettingsT]):
     """What analyzers and query encoders have in common: their class says what imgd has to know before any
     instance is made, and their settings may have a say in that."""
 
+    packages: ClassVar[Mapping[str, str]] = {}
+    """Modules that an extra of the plugin brings: what is imported -> what to install for it, as
+    `{"torch": "imgd-caption[torch]"}`. Until all can be found, it is `waiting for package`."""
+
     @classmethod
     def configured(cls, settings: SettingsT) -> type[Self]:
         """The declaration as `settings` make it: `cls`, or what `cls.declared` returns.

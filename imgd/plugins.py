@@ -21,6 +21,7 @@ from imgd.domain import Device, Needs
 from imgd.facts import facts_problem
 from imgd.hookspecs import PROJECT, HookSpecs
 from imgd.model import Model, ModelFile
+from imgd.patience import PATIENCE_S, TooSlowError, patience
 
 AnalyzerClass: TypeAlias = type[Analyzer[Any]]
 EncoderClass: TypeAlias = type[QueryEncoder[Any]]
@@ -221,8 +222,11 @@ def _register(manager: pluggy.PluginManager, entry_point: importlib.metadata.Ent
 
 def _guarded(call: Callable[[], _T]) -> tuple[_T | None, str]:
     try:
-        return call(), ""
-    except Exception as error:  # noqa: BLE001 - a plugin may raise anything: this boundary records it
+        with patience(PATIENCE_S):
+            return call(), ""
+    except TooSlowError as error:
+        return None, f"it is left out: {error}"
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - a plugin may raise anything: this boundary records it
         return None, f"{type(error).__name__}: {error}"
 
 
@@ -241,6 +245,7 @@ def _analyzer_problem(analyzer: object) -> str:
         (_is_memory(analyzer.photo_mb), "`photo_mb` must be a number of 0 or more"),
         (_is_names(analyzer.after), "`after` must be a tuple of names"),
         (_is_names(analyzer.requires), "`requires` must be a tuple of names"),
+        (_is_packages(analyzer.packages), "`packages` must map modules to what is installed for them"),
         (
             analyzer.device is Device.CPU or analyzer.needs.edge > 0 or bool(analyzer.after),
             "an analyzer in a lane must declare Needs(edge > 0), or `after` whose findings it works on",
@@ -283,6 +288,7 @@ def _encoder_problem(encoder: object) -> str:
         (_is_name(getattr(encoder, "space", None)), "needs the `space` that it serves"),
         (isinstance(dimensions, int) and dimensions >= 1, "`dimensions` must be 1 or more"),
         (_is_names(encoder.requires), "`requires` must be a tuple of names"),
+        (_is_packages(encoder.packages), "`packages` must map modules to what is installed for them"),
         (_is_names(encoder.photo_requires), "`photo_requires` must be a tuple of names"),
         (isinstance(encoder.edge, int) and encoder.edge >= 0, "`edge` must be 0 or more"),
         (
@@ -364,6 +370,10 @@ def _is_name(value: object) -> bool:
 def _is_names(value: object) -> bool:
     """A lone string is not: each of its letters would count as a name."""
     return isinstance(value, (tuple, list)) and all(_is_name(each) for each in value)
+
+
+def _is_packages(value: object) -> bool:
+    return isinstance(value, Mapping) and all(_is_name(each) for pair in value.items() for each in pair)
 
 
 def _is_memory(value: object) -> bool:

@@ -83,6 +83,7 @@ _STYLES = {
     "offline": "yellow",
     "paused": "yellow",
     "waiting for model": "yellow",
+    "waiting for package": "yellow",
     "missing": "yellow",
     "broken": "red",
     "corrupt": "red",

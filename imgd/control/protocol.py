@@ -36,7 +36,9 @@ class RootStatus(msgspec.Struct, frozen=True):
 class QueueStatus(msgspec.Struct, frozen=True):
     """The jobs of one analyzer.
 
-    `state`: `ready`, `waiting for model`, `broken` or `off`; `advice` says what to do about the last three.
+    `state`: `ready`, `waiting for model`, `waiting for package`, `broken` or `off`; but for the first, `advice`
+    says what to do about it.
+    `run`: `always`, `idle`, `request` or `off`. `reanalyzed`: owed ones that have an older finding, about.
     `owed` leaves out photos of offline roots. `done` is None for an analyzer that is off.
     `rate_per_s`: photos a second over the last minute; `eta_s` is None where it cannot be told.
     """
@@ -49,6 +51,8 @@ class QueueStatus(msgspec.Struct, frozen=True):
     rate_per_s: float = 0.0
     eta_s: float | None = None
     advice: str = ""
+    run: str = "always"
+    reanalyzed: int = 0
 
 
 class IndexStatus(msgspec.Struct, frozen=True):
@@ -276,8 +280,28 @@ class DuplicatesAnswer(msgspec.Struct, frozen=True):
     notes: tuple[str, ...] = ()
 
 
+class AnalyzerModel(msgspec.Struct, frozen=True):
+    """A model that an analyzer requires. `state`: of its files, as `imgctl models list` has it."""
+
+    name: str
+    licence: str
+    size_bytes: int
+    state: str
+    must_accept: bool = False
+
+
+class FailureReason(msgspec.Struct, frozen=True):
+    reason: str
+    photos: int
+
+
 class AnalyzerAnswer(msgspec.Struct, frozen=True):
-    """One analyzer as its plugin declares it, and its state (as in QueueStatus)."""
+    """One analyzer as its plugin and its settings make it, and how it gets on (as in QueueStatus).
+
+    `device`: `cpu` for the decode workers, `model` for a lane; `runs_on`: which ones. `rate_per_s`: photos a
+    second over the last minute. `per_photo_s`: what a photo takes one worker or lane, None where that was never
+    measured; `most_per_s`: photos a second of all of them. `failures`: the most frequent reasons.
+    """
 
     name: str
     version: str
@@ -290,6 +314,22 @@ class AnalyzerAnswer(msgspec.Struct, frozen=True):
     requires: tuple[str, ...] = ()
     after: tuple[str, ...] = ()
     facts: dict[str, str] = {}
+    run: str = "always"
+    runs_on: tuple[str, ...] = ()
+    distribution: str = ""
+    distribution_version: str = ""
+    models: tuple[AnalyzerModel, ...] = ()
+    settings: dict[str, Any] = {}
+    spaces: tuple[str, ...] = ()
+    memory_mb: float = 0.0
+    done: int | None = None
+    owed: int = 0
+    failed: int = 0
+    rate_per_s: float = 0.0
+    per_photo_s: float | None = None
+    most_per_s: float | None = None
+    outdated_cost: bool = False
+    failures: tuple[FailureReason, ...] = ()
 
 
 class PluginAnswer(msgspec.Struct, frozen=True):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+import importlib.util
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,6 +24,7 @@ class AnalyzerState(enum.StrEnum):
 
     READY = "ready"
     WAITING = "waiting for model"
+    MISSING = "waiting for package"
     BROKEN = "broken"
     OFF = "off"
 
@@ -49,8 +51,8 @@ class Roster:
         self._broken: dict[str, str] = {}
         self._schemas = registry.analyzers(settings)
         self._former: frozenset[str] = frozenset()
-        self.declared = registry.configured(self._schemas, self._settings_of)
-        self.encoders = registry.query_encoders(settings, self._settings_of)
+        self.declared = registry.configured(self._schemas, self.settings_of)
+        self.encoders = registry.query_encoders(settings, self.settings_of)
         self._run_modes = _run_modes(self.declared, settings.run_modes)
         self.standings: dict[str, Standing] = {}
         self.look_again()
@@ -62,7 +64,7 @@ class Roster:
     def keep_serving(self, spaces: Iterable[str]) -> None:
         """Find encoders for those `spaces` of the library that earlier settings filled, too."""
         left = [space for space in spaces if space not in self.encoders]
-        former = self._registry.former_encoders(self._settings, self._settings_of, left)
+        former = self._registry.former_encoders(self._settings, self.settings_of, left)
         self._former |= former.keys()
         self.encoders.update(former)
 
@@ -81,7 +83,7 @@ class Roster:
             AnalyzerDeclaration(
                 name,
                 each.declaration.version,
-                settings_digest(self._settings_of(name), each.declaration.code_settings),
+                settings_digest(self.settings_of(name), each.declaration.code_settings),
                 each.run,
                 each.declaration.after,
             )
@@ -112,6 +114,9 @@ class Roster:
         missing: dict[str, str] = {}
         missing_for_photos: dict[str, str] = {}
         for space, encoder in self.encoders.items():
+            if advice := missing_packages(encoder.packages):
+                missing[space] = advice
+                continue
             model_dirs, advice = self._find_models(encoder.requires)
             if advice:
                 missing[space] = advice
@@ -121,7 +126,7 @@ class Roster:
                 missing_for_photos[space] = advice
             else:
                 model_dirs |= photo_dirs
-            settings = self._settings_of(encoder.analyzer)
+            settings = self.settings_of(encoder.analyzer)
             specs[space] = AnalyzerSpec(
                 space,
                 encoder.__module__,
@@ -140,6 +145,8 @@ class Roster:
             return Standing(declaration, plugin, AnalyzerState.OFF, run, advice)
         if name in self._broken:
             return Standing(declaration, plugin, AnalyzerState.BROKEN, run, self._broken[name])
+        if advice := missing_packages(declaration.packages):
+            return Standing(declaration, plugin, AnalyzerState.MISSING, run, advice)
         model_dirs, advice = self._find_models(declaration.requires)
         state = AnalyzerState.WAITING if advice else AnalyzerState.READY
         return Standing(declaration, plugin, state, run, advice, model_dirs)
@@ -160,15 +167,21 @@ class Roster:
         cache_dir = (
             self._settings.paths.cache_dir / f"{declaration.name}s" if declaration.wants_cache_dir else None
         )
-        return make_spec(declaration, self._settings_of(declaration.name), standing.model_dirs, cache_dir)
+        return make_spec(declaration, self.settings_of(declaration.name), standing.model_dirs, cache_dir)
 
-    def _settings_of(self, name: str) -> Any:
+    def settings_of(self, name: str) -> Any:
         """The settings of analyzer `name`: its defaults where imgd.toml was read without its schema."""
         settings = self._settings.analyzers.get(name)
         declaration = self._schemas.get(name)
         if settings is None and declaration is not None and declaration.settings_type is not None:
             return declaration.settings_type()
         return settings
+
+
+def missing_packages(packages: Mapping[str, str]) -> str:
+    """What to do about those `packages` (module -> requirement) that cannot be found, or ""."""
+    missing = {wanted for module, wanted in packages.items() if importlib.util.find_spec(module) is None}
+    return " and ".join(f"run `imgctl plugins install '{wanted}'`" for wanted in sorted(missing))
 
 
 def _run_modes(declared: Mapping[str, AnalyzerClass], wanted: Mapping[str, RunMode]) -> dict[str, RunMode]:

@@ -7,6 +7,7 @@ import contextlib
 import os
 import sqlite3
 import time
+from collections.abc import Mapping
 from typing import Protocol
 
 import imgd
@@ -16,8 +17,8 @@ from imgd.control.counts import CachedCounts, JobCount, LibraryCounts
 from imgd.control.duplicates import duplicates_answer, duplicates_kind
 from imgd.control.memory import measure_processes
 from imgd.control.paths import path_bytes, path_exact, path_text
+from imgd.control.plans import AnalyzeAnswer, AnalyzeRequest, ReanalysisAnswer, ReanalyzeRequest
 from imgd.control.protocol import (
-    AnalyzerAnswer,
     AnalyzersAnswer,
     CompleteAnswer,
     ConfirmRequest,
@@ -41,7 +42,10 @@ from imgd.control.protocol import (
 )
 from imgd.control.queries import LibraryQueries
 from imgd.control.services import PhotoName
-from imgd.daemon.roster import AnalyzerState, Roster, Standing
+from imgd.daemon.described import describe_analyzers
+from imgd.daemon.reanalysis import Reanalysis
+from imgd.daemon.roster import AnalyzerState, Roster
+from imgd.domain import RunMode
 from imgd.duplicates.finder import DuplicateFinder
 from imgd.errors import ImgdError, PreviewMissingError, RequestError
 from imgd.index.refresh import IndexRefresher
@@ -55,6 +59,7 @@ from imgd.search.options import SearchOptions
 from imgd.store.database import Database
 from imgd.store.jobs import any_owed, retry
 from imgd.watch.watcher import Watcher
+from imgd.weights.store import ModelStore
 
 _WAIT_STEP_S = 0.1
 _PROGRESS_AGE_S = 0.5
@@ -65,6 +70,7 @@ class Parts(Protocol):
 
     settings: Settings
     registry: PluginRegistry
+    models: ModelStore
     database: Database
     starter: ChildStarter
     roster: Roster
@@ -87,6 +93,7 @@ class DaemonServices:
         self._parts = parts
         self._counts = CachedCounts(parts.database)
         self._queries = LibraryQueries(parts.database)
+        self._reanalysis = Reanalysis(parts)
         self._progress: LibraryCounts | None = None
         self._progress_at = 0.0
         self._progress_task: asyncio.Task[None] | None = None
@@ -177,6 +184,16 @@ class DaemonServices:
         parts.pipeline.wake()
         return CountAnswer(count)
 
+    async def analyze(self, request: AnalyzeRequest) -> AnalyzeAnswer:
+        return await self._reanalysis.analyze(request)
+
+    async def reanalyze(self, request: ReanalyzeRequest) -> ReanalysisAnswer:
+        return await self._reanalysis.reanalyze(request, self._out_of_reach)
+
+    async def _out_of_reach(self) -> Mapping[str, int]:
+        counts = await self._counts.read()
+        return {job.analyzer: job.out_of_reach for job in counts.jobs}
+
     async def rescan(self, request: RescanRequest) -> CountAnswer:
         root = None if request.root is None else self._root(request.root)
         await asyncio.to_thread(self._parts.watcher.rescan, root)
@@ -196,8 +213,9 @@ class DaemonServices:
 
     async def analyzers(self) -> AnalyzersAnswer:
         parts = self._parts
+        counts = {job.analyzer: job for job in (await self._counts.read()).jobs}
         return AnalyzersAnswer(
-            tuple(_analyzer(each) for each in parts.roster.standings.values()),
+            await asyncio.to_thread(describe_analyzers, parts, counts),
             tuple(
                 PluginAnswer(each.name, each.distribution, each.version, each.error)
                 for each in parts.registry.statuses.values()
@@ -212,7 +230,7 @@ class DaemonServices:
         blocked = tuple(
             f"{name}: {each.state}; {each.advice}"
             for name, each in self._parts.roster.standings.items()
-            if each.state in (AnalyzerState.WAITING, AnalyzerState.BROKEN)
+            if each.state in (AnalyzerState.WAITING, AnalyzerState.MISSING, AnalyzerState.BROKEN)
         )
         return WaitAnswer(finished, self.progress(), blocked)
 
@@ -226,7 +244,8 @@ class DaemonServices:
         if counts is None:
             return Progress(0, 0, 0, 0, idle=False, waiting=("the library is being counted",))
         jobs = [job for job in counts.jobs if self._runs(job.analyzer)]
-        waiting = self._unfinished(sum(job.owed for job in jobs))
+        idling = sum(job.owed for job in jobs if self._idles(job))
+        waiting = self._unfinished(sum(job.owed for job in jobs), idling)
         return Progress(
             done=sum(job.done or 0 for job in jobs),
             owed=sum(job.owed for job in jobs),
@@ -290,13 +309,16 @@ class DaemonServices:
         with contextlib.suppress(ImgdError):  # whoever asks for the status is told; the last counts stand
             await self._read_progress()
 
-    def _unfinished(self, owed: int) -> list[str]:
+    def _unfinished(self, owed: int, waits_for_idleness: int = 0) -> list[str]:
+        """`waits_for_idleness`: how many of the jobs that are `owed` do."""
         parts = self._parts
         waiting = []
         if parts.watcher.busy:
             waiting.append("files are being registered")
         if owed or parts.pipeline.busy:
-            waiting.append("analysis is paused" if parts.pipeline.paused else "photos are being analyzed")
+            rests = 0 < owed == waits_for_idleness and not parts.pipeline.busy
+            doing = "photos wait until imgd is idle" if rests else "photos are being analyzed"
+            waiting.append("analysis is paused" if parts.pipeline.paused else doing)
         return waiting
 
     def _state(self) -> str:
@@ -307,6 +329,9 @@ class DaemonServices:
     def _runs(self, analyzer: str) -> bool:
         standing = self._parts.roster.standings.get(analyzer)
         return standing is not None and standing.state is AnalyzerState.READY
+
+    def _idles(self, job: JobCount) -> bool:
+        return self._parts.roster.standings[job.analyzer].run is RunMode.IDLE
 
     def _roots(self, counts: LibraryCounts) -> tuple[RootStatus, ...]:
         watched = {each.path: each for each in self._parts.watcher.roots()}
@@ -334,6 +359,8 @@ class DaemonServices:
             round(rate, 2),
             round(job.owed / rate, 1) if rate > 0 and job.owed else None,
             standing.advice,
+            standing.run,
+            job.reanalyzed,
         )
 
     def _faults(self, freshness: Freshness) -> list[Fault]:
@@ -357,20 +384,3 @@ def _indexes(freshness: Freshness) -> tuple[IndexStatus, ...]:
     text = IndexStatus("text", freshness.covered_seq >= freshness.newest_seq, freshness.dirty, staleness_s)
     spaces = (IndexStatus(each.name, not each.waiting, each.waiting) for each in freshness.spaces)
     return (text, *spaces)
-
-
-def _analyzer(standing: Standing) -> AnalyzerAnswer:
-    declared = standing.declaration
-    return AnalyzerAnswer(
-        name=declared.name,
-        version=declared.version,
-        state=standing.state,
-        plugin=standing.plugin,
-        device=declared.device,
-        edge_px=declared.needs.edge,
-        advice=standing.advice,
-        batch_size=declared.batch_size,
-        requires=declared.requires,
-        after=declared.after,
-        facts={key: kind.__name__ for key, kind in declared.facts.items()},
-    )

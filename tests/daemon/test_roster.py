@@ -118,6 +118,18 @@ def test_an_analyzer_without_its_model_waits_and_says_which_command_gets_it(benc
     assert [each.name for each in roster.declarations()] == ["plain", "modelled"]
 
 
+def test_an_analyzer_without_a_package_waits_and_says_what_brings_it(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Plain, "packages", {"no_such_module": "imgd-toys[fast]", "json": "imgd-toys"})
+    monkeypatch.setattr(Words, "packages", {"no_such_module": "imgd-toys[fast]"})
+    roster = bench.roster()
+    assert states(roster)["plain"] is AnalyzerState.MISSING
+    assert roster.standings["plain"].advice == "run `imgctl plugins install 'imgd-toys[fast]'`"
+    assert roster.active(ROWS) == []
+    assert roster.encoder_specs()[1] == {"toy:2": "run `imgctl plugins install 'imgd-toys[fast]'`"}
+
+
 def test_a_model_that_was_fetched_is_seen_at_the_next_look(bench: Bench) -> None:
     roster = bench.roster()
     bench.fetch()
