@@ -32,6 +32,8 @@ def _plugin_commands() -> Iterable[click.Command]:
         "duplicates": "imgd.cli.duplicates:duplicates",
         "failed": "imgd.cli.queue:failed",
         "retry": "imgd.cli.queue:retry",
+        "analyze": "imgd.cli.reanalysis:analyze",
+        "reanalyze": "imgd.cli.reanalysis:reanalyze",
         "confirm": "imgd.cli.queue:confirm",
         "rescan": "imgd.cli.queue:rescan",
         "pause": "imgd.cli.queue:pause",

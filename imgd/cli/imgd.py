@@ -10,6 +10,7 @@ import click
 
 from imgd.cli.failures import run_command
 from imgd.cli.lazy import LazyGroup
+from imgd.cli.terminal import printable
 
 
 @click.group(
@@ -57,12 +58,18 @@ def run(config: Path | None) -> int:
 @imgd.command
 @_config_option
 def check(config: Path | None) -> None:
-    """Check the configuration, analyzers' sections included, and name every error at once."""
+    """Check the configuration, analyzers' sections included, and name every error at once.
+
+    It also tells which photos the next start has analyzed again.
+    """
     from imgd.daemon import load_settings
+    from imgd.daemon.changes import changes_to_come
 
     path = _chosen(config)
-    settings, _registry = load_settings(path)
+    settings, registry = load_settings(path)
     click.echo(f"{path} is good.")
+    for change in changes_to_come(settings, registry):
+        click.echo(f"With the next start, {printable(change)}.")
     if not settings.roots:
         click.echo("It names no `roots` yet: imgd has nothing to watch.")
     for root in settings.roots:

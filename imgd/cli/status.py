@@ -63,13 +63,13 @@ def _show(answer: StatusAnswer) -> None:
         [
             (
                 queue.analyzer,
-                queue.state,
+                stated(queue.state, queue.run),
                 "-" if queue.done is None else f"{queue.done:,}",
                 f"{queue.owed:,}",
                 f"{queue.failed:,}",
                 f"{queue.rate_per_s:.1f}" if queue.owed else "",
                 _time_left(queue),
-                queue.advice,
+                _remark(queue),
             )
             for queue in answer.queue
         ],
@@ -93,13 +93,27 @@ def _list(answer: StatusAnswer) -> None:
         eta = "" if queue.eta_s is None else round(queue.eta_s)
         done = "" if queue.done is None else queue.done
         counts = (done, queue.owed, queue.failed, f"{queue.rate_per_s:.2f}", eta)
-        write_row("queue", queue.analyzer, queue.state, *counts, queue.advice)
+        write_row("queue", queue.analyzer, queue.state, *counts, queue.advice, queue.run, queue.reanalyzed)
     for index in answer.indexes:
         write_row("index", index.name, "clean" if index.clean else "dirty", index.dirty, round(index.staleness_s))
     for process in answer.processes:
         write_row("process", process.name, process.pid, process.pss_bytes, process.rss_bytes)
     for fault in answer.faults:
         write_row("fault", fault.message, fault.hint)
+
+
+def stated(state: str, run: str) -> str:
+    """An analyzer's state, and when it runs where that is not always."""
+    return state if run in ("always", "off") else f"{state}, {RUNS[run]}"
+
+
+RUNS = {"idle": "on idle", "request": "on request"}
+
+
+def _remark(queue: QueueStatus) -> str:
+    """What a person should know of an analyzer's queue."""
+    again = f"{queue.reanalyzed:,} of them anew" if queue.reanalyzed else ""
+    return "; ".join(filter(None, [queue.advice, again]))
 
 
 def _scanning(scanning: bool) -> str:

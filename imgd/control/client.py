@@ -8,7 +8,7 @@ import socket
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
-from typing import Self, TypeVar
+from typing import TYPE_CHECKING, Self, TypeVar
 from urllib.parse import quote, urlencode
 
 import msgspec
@@ -17,10 +17,15 @@ from imgd import errors
 from imgd.control import protocol
 from imgd.errors import DaemonUnreachableError, ImgdError, RequestError
 
+if TYPE_CHECKING:
+    from imgd.control import plans
+
 T = TypeVar("T")
 
 _CONNECT_TIMEOUT_S = 5.0
 _ANSWER_TIMEOUT_S = 60.0
+_LONG_TIMEOUT_S = 600.0
+"""For what touches every photo of a library."""
 _PASSING_TIMEOUT_S = 0.2
 
 
@@ -115,6 +120,17 @@ class ControlClient:
 
     def retry(self, request: protocol.RetryRequest) -> int:
         return self._post("/v1/retry", request, protocol.CountAnswer).count
+
+    def analyze(self, request: plans.AnalyzeRequest) -> plans.AnalyzeAnswer:
+        from imgd.control.plans import AnalyzeAnswer
+
+        return self._post("/v1/analyze", request, AnalyzeAnswer, _LONG_TIMEOUT_S)
+
+    def reanalyze(self, request: plans.ReanalyzeRequest) -> plans.ReanalysisAnswer:
+        """Plan what is analyzed again, or put it into the queue."""
+        from imgd.control.plans import ReanalysisAnswer
+
+        return self._post("/v1/reanalyze", request, ReanalysisAnswer, _LONG_TIMEOUT_S)
 
     def confirm(self, root: str) -> int:
         return self._post("/v1/confirm", protocol.ConfirmRequest(root), protocol.CountAnswer).count

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from imgd.domain import RunMode
+from imgd.domain import Priority, RunMode
 from imgd.store.analyzers import read_analyzers
 from imgd.store.database import Database
 from imgd.store.statements import load_statements
@@ -34,8 +34,9 @@ class JobCount:
     """The jobs of one analyzer, of photos that are present; what is neither owed nor failed is done. Of one that
     runs on request, what it has a finding of is.
 
-    `owed` leaves out photos of offline roots: nobody can work on them. `done` is None for an analyzer that is not
-    active: nothing is owed to it, so what it has done cannot be told from that.
+    `owed` leaves out photos of offline roots, which are `out_of_reach`: nobody can work on them. `reanalyzed` ones
+    of the owed have an older finding. `done` is None for an analyzer that is not active: nothing is owed to it, so
+    what it has done cannot be told from that.
     """
 
     analyzer: str
@@ -43,6 +44,8 @@ class JobCount:
     owed: int
     failed: int
     done: int | None
+    reanalyzed: int = 0
+    out_of_reach: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +71,7 @@ def count_library(connection: sqlite3.Connection) -> LibraryCounts:
     owed = Counter(dict(connection.execute(_SQL["owed_counts"])))
     owed.subtract(dict(connection.execute(_SQL["owed_of_missing"])))
     out_of_reach = dict(connection.execute(_SQL["owed_out_of_reach"]))
+    reanalyzed = dict(connection.execute(_SQL["reanalyzed_counts"], (int(Priority.REANALYSIS),)).fetchall())
     failed = dict(connection.execute(_SQL["failed_counts"]).fetchall())
     jobs = []
     for row in read_analyzers(connection):
@@ -79,7 +83,12 @@ def count_library(connection: sqlite3.Connection) -> LibraryCounts:
         else:
             done = max(0, present - owed[row.id] - failed.get(row.id, 0))
         owed_now = owed[row.id] - out_of_reach.get(row.id, 0)
-        jobs.append(JobCount(row.name, row.active, owed_now, failed.get(row.id, 0), done))
+        again = min(owed_now, reanalyzed[row.id])
+        jobs.append(
+            JobCount(
+                row.name, row.active, owed_now, failed.get(row.id, 0), done, again, out_of_reach.get(row.id, 0)
+            )
+        )
     return LibraryCounts(roots, tuple(jobs), photos, sum(missing.values()))
 
 

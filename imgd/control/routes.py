@@ -10,7 +10,7 @@ from urllib.parse import unquote_to_bytes
 import msgspec
 from starlette.requests import Request
 
-from imgd.control import protocol
+from imgd.control import plans, protocol
 from imgd.control.services import PhotoName, Services
 from imgd.errors import PhotoUnknownError, RequestError
 from imgd.search.options import SORTS, SearchOptions
@@ -98,6 +98,14 @@ async def _duplicates(services: Services, request: Request) -> object:
 
 async def _retry(services: Services, request: Request) -> object:
     return await services.retry(await _body(request, protocol.RetryRequest))
+
+
+async def _analyze(services: Services, request: Request) -> object:
+    return await services.analyze(await _body(request, plans.AnalyzeRequest))
+
+
+async def _reanalyze(services: Services, request: Request) -> object:
+    return await services.reanalyze(await _body(request, plans.ReanalyzeRequest))
 
 
 async def _confirm(services: Services, request: Request) -> object:
@@ -216,6 +224,22 @@ ENDPOINTS: tuple[Endpoint, ...] = (
         protocol.CountAnswer,
         "Owe failed jobs again",
         request=protocol.RetryRequest,
+    ),
+    Endpoint(
+        "POST",
+        "/v1/analyze",
+        _analyze,
+        plans.AnalyzeAnswer,
+        "Have photos analyzed that an analyzer has no finding of",
+        request=plans.AnalyzeRequest,
+    ),
+    Endpoint(
+        "POST",
+        "/v1/reanalyze",
+        _reanalyze,
+        plans.ReanalysisAnswer,
+        "Plan what is analyzed again, or put it into the queue",
+        request=plans.ReanalyzeRequest,
     ),
     Endpoint(
         "POST",

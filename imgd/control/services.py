@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
+from imgd.control.plans import AnalyzeAnswer, AnalyzeRequest, ReanalysisAnswer, ReanalyzeRequest
 from imgd.control.protocol import (
     AnalyzersAnswer,
     CompleteAnswer,
@@ -68,6 +69,13 @@ class Services(Protocol):
 
     async def retry(self, request: RetryRequest) -> CountAnswer:
         """Raises RequestError when no analyzer has the name."""
+
+    async def analyze(self, request: AnalyzeRequest) -> AnalyzeAnswer:
+        """Raises RequestError when no analyzer has the name or no photos are named, QueryError as `search`."""
+
+    async def reanalyze(self, request: ReanalyzeRequest) -> ReanalysisAnswer:
+        """Plans, and unless that is all that was wanted, puts into the queue. Raises RequestError when no analyzer
+        has such a name, QueryError as `search`."""
 
     async def confirm(self, request: ConfirmRequest) -> CountAnswer:
         """Let what is missing from a root be forgotten after the grace period. Raises RequestError as `rescan`."""

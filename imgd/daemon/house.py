@@ -15,6 +15,7 @@ import imgd
 from imgd.config import Settings
 from imgd.control.notify import Notifier
 from imgd.control.server import ControlServer
+from imgd.daemon.changes import describe_changes
 from imgd.daemon.listeners import Listeners
 from imgd.daemon.roster import Roster
 from imgd.daemon.services import DaemonServices
@@ -32,7 +33,7 @@ from imgd.plugins import PluginRegistry
 from imgd.search.encoder import EncoderProcess
 from imgd.search.engine import SearchEngine
 from imgd.search.onefile import FileReader
-from imgd.store.analyzers import AnalyzerRow, synchronise
+from imgd.store.analyzers import AnalyzerRow, read_analyzers, synchronise
 from imgd.store.database import Database, T, Work
 from imgd.store.findings import Committed
 from imgd.store.lock import StateLock
@@ -108,7 +109,7 @@ class House:
         self._stops.push_async_callback(asyncio.to_thread, self.database.close)
         self.models = ModelStore(self.settings.paths.models_dir, Catalogue(self.registry.models()))
         self.roster = Roster(self.registry, self.settings, self.models)
-        self._rows = await self._in_store(lambda c: synchronise(c, self.roster.declarations()))
+        await self._declare_analyzers()
         self.roster.keep_serving(await self._in_store(read_filled))
 
     def _open_indexes(self) -> None:
@@ -178,13 +179,21 @@ class House:
             paused = self.pipeline.paused
             await self.pipeline.stop()
             try:
-                self._rows = await self._in_store(lambda c: synchronise(c, self.roster.declarations()))
+                await self._declare_analyzers()
             finally:  # whatever went wrong, what could run before goes on
                 self.pipeline = self._make_pipeline()
                 self.pipeline.pause(paused=paused)
                 self.pipeline.start()
             await self.encoders.stop()
             self.encoders.offer(*self.roster.encoder_specs())
+
+    async def _declare_analyzers(self) -> None:
+        """Tell the library which analyzers there are now, and the log what that changes."""
+        declared = self.roster.declarations()
+        before = await self._in_store(read_analyzers)
+        self._rows = await self._in_store(lambda c: synchronise(c, declared))
+        for change in describe_changes({row.name: row for row in before}, declared):
+            log.info("%s", change)
 
     async def _stop_pipeline(self) -> None:
         async with self._reopening:

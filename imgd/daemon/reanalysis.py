@@ -7,6 +7,7 @@ import sqlite3
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from functools import partial
+from typing import Protocol
 
 from imgd.analyzers.preview import Preview
 from imgd.control.plans import (
@@ -46,16 +47,20 @@ OutOfReach = Callable[[], Awaitable[Mapping[str, int]]]
 """How many owed jobs of each analyzer are of photos in roots that are offline."""
 
 
+class Parts(Protocol):
+    """The parts of the daemon that it concerns: the pipeline may be another one each time."""
+
+    database: Database
+    roster: Roster
+    engine: SearchEngine
+    pipeline: Pipeline
+
+
 class Reanalysis:
     """Plans, and puts photos into the queue."""
 
-    def __init__(
-        self, database: Database, roster: Roster, engine: SearchEngine, pipeline: Callable[[], Pipeline]
-    ) -> None:
-        self._database = database
-        self._roster = roster
-        self._engine = engine
-        self._pipeline = pipeline
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
 
     async def analyze(self, request: AnalyzeRequest) -> AnalyzeAnswer:
         """Put the photos into the queue that the analyzer, and those that it reads, have no current finding of.
@@ -81,7 +86,7 @@ class Reanalysis:
             photos = len(found)
             works = [[partial(_owe, row=rows[name], photos=found)] for name in names]
         queued = [sum([await self._write(work) for work in each]) for each in works]
-        self._pipeline().wake()
+        self._parts.pipeline.wake()
         return AnalyzeAnswer(photos, queued[-1], sum(queued[:-1]), notes)
 
     async def reanalyze(self, request: ReanalyzeRequest, out_of_reach: OutOfReach) -> ReanalysisAnswer:
@@ -106,7 +111,7 @@ class Reanalysis:
         if not request.plan:
             for name in chosen:
                 queued += await self._owe(rows[name], photos, again=again)
-            self._pipeline().wake()
+            self._parts.pipeline.wake()
         return ReanalysisAnswer(
             answer.entries,
             answer.takes_s,
@@ -121,9 +126,9 @@ class Reanalysis:
     # ------------------------------------------------------------------ what is meant
 
     def _known(self, name: str) -> str:
-        standing = self._roster.standings.get(name)
+        standing = self._parts.roster.standings.get(name)
         if standing is None:
-            known = ", ".join(sorted(self._roster.standings))
+            known = ", ".join(sorted(self._parts.roster.standings))
             raise RequestError(f"no analyzer is called {name}", hint=f"There are {known}.")
         if standing.state is AnalyzerState.OFF:
             raise RequestError(f"{name} is switched off", hint=f'Set `run` in [analyzers.{name}] to "request".')
@@ -132,8 +137,8 @@ class Reanalysis:
     def _read_by(self, name: str) -> list[str]:
         """Analyzers whose findings `name` reads, each behind those that it reads itself."""
         found: dict[str, None] = {}
-        for other in self._roster.standings[self._known(name)].declaration.after:
-            standing = self._roster.standings.get(other)
+        for other in self._parts.roster.standings[self._known(name)].declaration.after:
+            standing = self._parts.roster.standings.get(other)
             if standing is not None and standing.state is not AnalyzerState.OFF:
                 found |= dict.fromkeys([*self._read_by(other), other])
         return list(found)
@@ -145,7 +150,7 @@ class Reanalysis:
         after = ""
         while query:
             options = SearchOptions(limit=_PAGE, sort="path", after=after)
-            answer = await self._engine.search(query, options)
+            answer = await self._parts.engine.search(query, options)
             found |= dict.fromkeys(hit.photo_id for hit in answer.hits)
             notes |= dict.fromkeys(answer.notes)
             after = answer.after
@@ -159,19 +164,19 @@ class Reanalysis:
     # ------------------------------------------------------------------ blocking: in threads
 
     def _read_rows(self) -> dict[str, AnalyzerRow]:
-        with self._database.read() as connection:
+        with self._parts.database.read() as connection:
             return {
                 row.name: row
                 for row in read_analyzers(connection)
-                if row.active and row.name in self._roster.standings
+                if row.active and row.name in self._parts.roster.standings
             }
 
     def _present(self) -> int:
-        with self._database.read() as connection:
+        with self._parts.database.read() as connection:
             return count_present(connection)
 
     def _stretches(self) -> list[tuple[int, int]]:
-        with self._database.read() as connection:
+        with self._parts.database.read() as connection:
             return stretches(connection)
 
     def _read(
@@ -179,14 +184,14 @@ class Reanalysis:
     ) -> tuple[dict[str, Stale], dict[str, float], dict[str, Measured]]:
         now = time.time()
         stale, shares = {}, {}
-        with self._database.snapshot() as connection:
+        with self._parts.database.snapshot() as connection:
             for row in rows:
                 if photos is None:
                     found = count_stale(connection, row, again=again)
                 else:
                     found = count_stale_of(connection, row, photos, again=again)
                 stale[row.name] = found
-                declaration = self._roster.standings[row.name].declaration
+                declaration = self._parts.roster.standings[row.name].declaration
                 may = declaration.needs.edge > 0 and is_covered(declaration)
                 shares[row.name] = (
                     share_with_preview(connection, found.sample, Preview.name, now)
@@ -211,7 +216,7 @@ class Reanalysis:
         return owed
 
     async def _write(self, work: Work[T]) -> T:
-        return await asyncio.wrap_future(self._database.write(work))
+        return await asyncio.wrap_future(self._parts.database.write(work))
 
     # ------------------------------------------------------------------ the plan
 
@@ -226,12 +231,12 @@ class Reanalysis:
         for name, found in stale.items():
             if not found.photos:
                 continue
-            standing = self._roster.standings[name]
+            standing = self._parts.roster.standings[name]
             away = min(out_of_reach.get(name, 0), found.photos)
             task = self._task(standing, found.photos - away, shares[name])
             tasks.append(task)
             entries.append(self._entry(standing, found, task, costs, away))
-        workers = self._pipeline().workers
+        workers = self._parts.pipeline.workers
         all_of_it = estimate(tasks, costs, workers)
         from_files = [Task(t.analyzer, t.photos, 0, t.edge_px, t.lanes, t.needs_file) for t in tasks]
         is_known = not all_of_it.unmeasured
@@ -252,7 +257,7 @@ class Reanalysis:
             photos,
             round(photos * share),
             declaration.needs.edge,
-            tuple(self._pipeline().devices_of(declaration.name)) or ("cpu",) if is_model else (),
+            tuple(self._parts.pipeline.devices_of(declaration.name)) or ("cpu",) if is_model else (),
             needs_file=not is_model and declaration.needs.edge == 0,
         )
 
@@ -260,7 +265,7 @@ class Reanalysis:
         self, standing: Standing, found: Stale, task: Task, costs: Mapping[str, Measured], away: int
     ) -> ReanalysisEntry:
         cost = costs.get(task.analyzer)
-        side_by_side = len(task.lanes) or self._pipeline().workers
+        side_by_side = len(task.lanes) or self._parts.pipeline.workers
         return ReanalysisEntry(
             task.analyzer,
             standing.state,

@@ -48,7 +48,11 @@ def test_counts_are_kept_for_a_second_and_then_counted_again(library):
 
 def test_counting_reads_jobs_through_their_partial_indexes(library):
     with library.read() as connection:
-        for statement, index in (("owed_counts", "jobs_owed"), ("failed_counts", "jobs_failed")):
+        for statement, index in (
+            ("owed_counts", "jobs_owed"),
+            ("reanalyzed_counts", "jobs_owed"),
+            ("failed_counts", "jobs_failed"),
+        ):
             plan = explain(connection, statement)
             assert index in plan
 
@@ -57,7 +61,8 @@ def explain(connection: sqlite3.Connection, statement: str) -> str:
     from imgd.store.statements import load_statements
 
     sql = load_statements("imgd.control", "queries")[statement]
-    return "\n".join(row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {sql}"))
+    values = (30,) if "?" in sql else ()
+    return "\n".join(row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {sql}", values))
 
 
 def count(library: Database) -> dict[str, tuple[int, int, int | None]]:

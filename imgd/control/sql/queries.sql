@@ -87,6 +87,10 @@ GROUP BY roots.path;
 -- name: owed_counts
 SELECT id, (SELECT count(*) FROM jobs WHERE jobs.analyzer_id = analyzers.id AND jobs.state = 'owed') FROM analyzers;
 
+-- name: reanalyzed_counts
+SELECT id, (SELECT count(*) FROM jobs
+            WHERE jobs.analyzer_id = analyzers.id AND jobs.state = 'owed' AND jobs.priority = ?) FROM analyzers;
+
 -- name: owed_of_missing
 SELECT jobs.analyzer_id, count(*)
 FROM photos CROSS JOIN jobs ON jobs.photo_id = photos.id
@@ -120,3 +124,19 @@ SELECT (SELECT count(*) FROM findings
      - (SELECT count(*) FROM photos CROSS JOIN findings ON findings.photo_id = photos.id
         WHERE photos.state = 'missing' AND photos.missing_since IS NOT NULL
           AND findings.analyzer_id = :analyzer AND findings.generation = :generation);
+
+-- name: spaces_of_analyzers
+SELECT analyzers.name, spaces.name
+FROM space_sources
+JOIN analyzers ON analyzers.id = space_sources.analyzer_id
+JOIN spaces ON spaces.id = space_sources.space_id
+ORDER BY analyzers.id, space_sources.generation DESC, spaces.id;
+
+-- name: failure_reasons
+SELECT analyzers.name, jobs.reason, count(*) AS photos
+FROM jobs
+JOIN analyzers ON analyzers.id = jobs.analyzer_id
+JOIN photos ON photos.id = jobs.photo_id
+WHERE jobs.state = 'failed' AND photos.state = 'present'
+GROUP BY jobs.analyzer_id, jobs.reason
+ORDER BY analyzers.id, photos DESC, jobs.reason;
