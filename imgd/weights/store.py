@@ -188,7 +188,7 @@ class ModelStore:
         if name in self._declared:
             raise ModelError(
                 f"{name} is a model of the catalogue",
-                hint=f"`imgctl models add DIR --name {name}` checks its files; those of your own need another name.",
+                hint=f"`imgctl models add DIR --name {name}` checks its files; your own need another name.",
             )
         if "/" in name:
             raise ModelError(f"{name!r} cannot be the name of a model", hint="Take one without a slash.")

@@ -1,0 +1,1 @@
+"""CLIP: photos and words as vectors of one space, by any model of OpenCLIP, on ONNX Runtime or PyTorch."""

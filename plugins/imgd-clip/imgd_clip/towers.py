@@ -1,0 +1,117 @@
+"""The two towers of a CLIP model as the analyzer and the query encoder use them, whatever computes them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+
+from imgd_clip.directory import ModelDirectory
+from imgd_clip.errors import ClipModelError
+from imgd_clip.preprocessing import Pixels, Values
+from imgd_clip.settings import ClipSettings
+from imgd_clip.traits import Traits
+
+_EXTRA = (
+    "Install it into imgd's environment with `pip install 'imgd-clip[torch]'`, or take a model in the ONNX layout."
+)
+
+
+class ImageTower(Protocol):
+    """Photos -> vectors. Two batches may be begun at once; they are finished in the order they were begun."""
+
+    memory_mb: float
+    """What the loaded tower takes of its device's memory."""
+    photo_mb: float
+    """What a photo of a batch adds to that."""
+
+    def begin(self, photos: Sequence[Pixels]) -> Any:
+        """Start on RGB photos (h, w, 3) of any sizes, and return at once where a device does the work."""
+        ...
+
+    def finish(self, begun: Any) -> Values:
+        """(n, dimensions) float32, each row L2-normalised, in the order of the photos."""
+        ...
+
+    def close(self) -> None:
+        """Free what it took."""
+        ...
+
+
+class TextTower(Protocol):
+    """Texts -> vectors."""
+
+    def encode(self, texts: Sequence[str]) -> Values:
+        """(len(texts), dimensions) float32, each row L2-normalised."""
+        ...
+
+
+def open_image_tower(
+    settings: ClipSettings, traits: Traits, model_dirs: Mapping[str, Path], device: str
+) -> ImageTower:
+    """The image tower, loaded; nothing of the text tower is.
+
+    Raises:
+        ClipModelError: the model's directory cannot be used; the text says why and what to do.
+    """
+    directory = ModelDirectory.find(model_dirs[traits.model], traits, settings.backend)
+    if directory.backend == "onnx":
+        from imgd_clip.onnx_towers import OnnxImageTower
+
+        return OnnxImageTower(directory, device, settings.thread_count)
+    with _named_extra():
+        from imgd_clip.torch_image import TorchImageTower
+
+        return TorchImageTower(directory, device, settings)
+
+
+def open_text_tower(
+    settings: ClipSettings, traits: Traits, model_dirs: Mapping[str, Path], device: str
+) -> TextTower:
+    """The text tower, loaded; nothing of the image tower is.
+
+    Raises:
+        ClipModelError: as `open_image_tower`; or the model has no text tower.
+    """
+    if not traits.has_texts:
+        raise ClipModelError(
+            f"{traits.model} has no text tower",
+            hint="It serves `like:` alone; for words set `model` in [analyzers.clip] to one with both towers.",
+        )
+    directory = ModelDirectory.find(model_dirs[traits.model], traits, settings.backend)
+    if directory.backend == "onnx":
+        from imgd_clip.onnx_towers import OnnxTextTower
+
+        return OnnxTextTower(directory, device, settings.thread_count)
+    with _named_extra():
+        from imgd_clip.torch_text import TorchTextTower
+
+        return TorchTextTower(directory, device, settings)
+
+
+def normalised(vectors: Any, directory: ModelDirectory) -> Values:
+    """Rows (n, dimensions) as float32 of length one.
+
+    Raises:
+        ClipModelError: they are of other dimensions than imgd was told, or hold no numbers.
+    """
+    rows: Values = np.asarray(vectors, np.float32)
+    if rows.ndim != 2 or rows.shape[1] != directory.traits.dimensions:
+        raise directory.wrong_dimensions(rows.shape[1] if rows.ndim == 2 else rows.shape[1:])
+    found: Values = rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-12)
+    return found
+
+
+class _named_extra:  # noqa: N801 - reads as a context
+    """Says which extra a missing package comes with."""
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
+        if isinstance(error, ModuleNotFoundError):
+            raise ClipModelError(
+                f"{error.name} is not installed, which the backend torch needs", hint=_EXTRA
+            ) from error
