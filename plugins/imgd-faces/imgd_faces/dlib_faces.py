@@ -75,7 +75,7 @@ class _Models:
 
 
 def score_of(margin: float) -> float:
-    """The detector's margin as a score from 0 to 1: the logistic function, so that dlib's own threshold, 0, is 0.5."""
+    """The detector's margin as a score from 0 to 1: the logistic function; dlib's own threshold, 0, is 0.5."""
     return 1 / (1 + math.exp(-margin))
 
 

@@ -17,9 +17,9 @@ KIND = "face"
 
 @dataclass(frozen=True, slots=True)
 class Face:
-    """`box` (4,): left, top, right, bottom, and `landmarks` (5, 2): x, y of the eye on the left of the picture, the
-    other eye, the nose, the mouth's left and right corner, in pixels of the photo as it was looked at; they may lie
-    outside. `score`, `quality`: 0..1. `vector` (d,): L2-normalised."""
+    """`box` (4,): left, top, right, bottom, and `landmarks` (5, 2): x, y of the eye on the left of the picture,
+    of the other one, the nose, the mouth's left and right corner, in pixels of the photo as it was looked at; they
+    may lie outside. `score`, `quality`: 0..1. `vector` (d,): L2-normalised."""
 
     box: npt.NDArray[np.float32]
     landmarks: npt.NDArray[np.float32]

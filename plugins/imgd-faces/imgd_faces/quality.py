@@ -7,8 +7,8 @@ are those of ISO/IEC 29794-5 (face image quality: inter-eye distance, sharpness,
   112 x 112 pixels (35.2); 1 where it is larger, for the embedder sees no more.
 - sharpness: v / (v + 100), where `v` is the variance of the Laplacian of the aligned crop in grey (Pech-Pacheco et
   al. 2000, "Diatom autofocusing in brightfield microscopy: a comparative study").
-- pose: 1 - (2 * o / e)², where `o` is how far the nose lies off the middle of the eyes, along the line of the eyes,
-  and `e` the distance of the eyes: 1 from the front, 0 where the nose lies below an eye or beyond.
+- pose: 1 - (2 * o / e)², where `o` is how far the nose lies off the middle of the eyes, along their line, and
+  `e` the distance of the eyes: 1 from the front, 0 where the nose lies below an eye or beyond.
 - score: the detector's own.
 
 The length of the embedding before it is normalised, which some use as a quality (AdaFace, Kim et al. 2022), is

@@ -28,8 +28,8 @@ _MEAN, _SCALE = 127.5, 1 / 128
 
 @dataclass(frozen=True, slots=True)
 class Detections:
-    """n faces: `scores` (n,) 0..1, `boxes` (n, 4) left, top, right, bottom and `landmarks` (n, 5, 2) x, y in pixels:
-    the eye on the left of the picture, the other eye, the nose, the mouth's left and right corner."""
+    """n faces: `scores` (n,) 0..1, `boxes` (n, 4) left, top, right, bottom and `landmarks` (n, 5, 2) x, y in
+    pixels: the eye on the left of the picture, the other eye, the nose, the mouth's left and right corner."""
 
     scores: Floats
     boxes: Floats
