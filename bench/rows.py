@@ -186,8 +186,8 @@ class PhotoWriter:
             if within == 1 and number < self._unique:
                 shown.append(world.unique_name(number))
             rows += [
-                (id_, self._analyzers[PEOPLE], ordinal, "person", name, 0.9, 0.2 * ordinal, 0.2, 0.15, 0.2, "[]")
-                for ordinal, name in enumerate(shown)
+                (id_, self._analyzers[PEOPLE], rank, "person", name, 0.9, 0.2 * rank, 0.2, 0.15, 0.2, "[]", None)
+                for rank, name in enumerate(shown)
             ]
         self._many("regions", rows)
 

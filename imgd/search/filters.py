@@ -293,7 +293,8 @@ class _Reader:
             known = Names(each.removeprefix(f"{family}.") for each in self._vocabulary.members(family))
             self._miss_member(node, family, key, known)
             return self._clauses.nothing()
-        return count(self._clauses, key, bounds, family, (analyzer,) if analyzer else counters)
+        asked = counters if analyzer is None and len(counters) > 1 else (analyzer,)
+        return count(self._clauses, key, bounds, family, asked)
 
     def _miss_member(self, node: Filter, family: str, key: str, known: Names) -> None:
         near = known.near(key.removeprefix(f"{family}."))

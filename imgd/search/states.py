@@ -35,8 +35,9 @@ def number_fact(clauses: Clauses, key: str, bounds: Bounds, analyzer: str | None
     return clauses.within("number_facts", "number", bounds, words, key=key, **values)
 
 
-def count(clauses: Clauses, key: str, bounds: Bounds, family: str, analyzers: Sequence[str]) -> Part:
+def count(clauses: Clauses, key: str, bounds: Bounds, family: str, analyzers: Sequence[str | None]) -> Part:
     """Photos of which any of `analyzers`, which fill `family` with counts, says a count of `key` within `bounds`.
+    None stands for whoever does, where that is only one: its name need not be asked for each photo then.
 
     What is counted 0 has no row. Such are the photos that were counted at all, as the family's sum tells, but for
     those with a count that the bounds do not let pass.

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from imgd import Analyzer, Device, Failure, Finding, Needs, PhotoInput, Tag, Vector
 from imgd_concepts.models import CLASSIFIER, DETECTOR, TEXT_ENCODER
+from imgd_concepts.objects import OBJECTS
 from imgd_concepts.settings import ConceptSettings
 from imgd_concepts.space import EDGE_PX, SPACE
 
@@ -24,7 +25,7 @@ class ConceptAnalyzer(Analyzer[ConceptSettings]):
     """
 
     name = "concepts"
-    version = "1"
+    version = "2"
     needs = Needs(edge=EDGE_PX)
     device = Device.MODEL
     batch_size = 16
@@ -32,6 +33,7 @@ class ConceptAnalyzer(Analyzer[ConceptSettings]):
     requires = (CLASSIFIER.name, DETECTOR.name, TEXT_ENCODER.name)
     settings_type = ConceptSettings
     code_settings = frozenset({"threads"})
+    facts: ClassVar = {"objects.*": int, **{f"objects.{name.replace(' ', '_')}": int for name in OBJECTS}}
 
     def load(self, device: str) -> None:
         """Load the models; they are small and run on the CPU."""
@@ -58,7 +60,7 @@ class ConceptAnalyzer(Analyzer[ConceptSettings]):
     def _finding(self, seen: Recognised) -> Finding:
         counts = Counter(region.label for region in seen.objects)
         return Finding(
-            facts={"objects": dict(counts)} if counts else {},
+            facts={"objects": dict(counts)},
             tags=self._tags(seen),
             regions=seen.objects,
             vectors=[] if seen.vector is None else [Vector(SPACE, seen.vector)],

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from imgd import Region
+from imgd_concepts.overlap import without_duplicates
 
 _EDGE = 320
 
@@ -32,7 +33,11 @@ class Detector:
         )
 
     def detect(self, pixels: npt.NDArray[np.uint8], threshold: float) -> list[Region]:
-        """The objects of an RGB photo whose score is at least `threshold`, best first."""
+        """The objects of an RGB photo whose score is at least `threshold`, best first, each once."""
+        return without_duplicates(self.boxes(pixels, threshold))
+
+    def boxes(self, pixels: npt.NDArray[np.uint8], threshold: float) -> list[Region]:
+        """As `detect`, as the network has them: some objects are there twice."""
         blob = cv2.dnn.blobFromImage(pixels, 1 / 127.5, (_EDGE, _EDGE), (127.5, 127.5, 127.5))
         self._network.setInput(blob)
         rows = np.asarray(self._network.forward())[0, 0]

@@ -23,7 +23,8 @@ Vectors: TypeAlias = npt.NDArray[np.float32]
 @dataclass(frozen=True, slots=True)
 class Recognised:
     """One photo: its best labels with their probabilities, best first (two labels of the model can have one name);
-    its objects; each kind of object with its best score; its vector, None where nothing at all was recognised."""
+    the objects that are counted; each kind of object that there is evidence of, with its best score; its vector,
+    None where nothing at all was recognised."""
 
     labels: Sequence[tuple[str, float]]
     objects: Sequence[Region]
@@ -42,13 +43,16 @@ class Recognition:
     ) -> None:
         """`encode`: the text model, (n,) sentences to (n, d)."""
         self._weight = settings.object_weight
+        self._evident = max(settings.evidence_threshold, 1e-6)
+        self._counted = settings.thresholds()
+        self._others = settings.object_threshold
         self._labels = classifier.read_labels(model_dirs[CLASSIFIER.name])
         self._names = _Names(encode)
         self._sight = Sight(
             model_dirs[CLASSIFIER.name],
             model_dirs[DETECTOR.name],
             detector.read_labels(model_dirs[DETECTOR.name]),
-            settings.object_threshold,
+            min(self._evident, *self._counted.values()),
             settings.thread_count,
         )
 
@@ -68,14 +72,16 @@ class Recognition:
         labels = [(self._labels[row], float(probabilities[row])) for row in best]
         best_objects: dict[str, float] = {}
         for region in objects:
-            best_objects[region.label] = max(region.score, best_objects.get(region.label, 0.0))
+            if region.score >= self._evident:
+                best_objects[region.label] = max(region.score, best_objects.get(region.label, 0.0))
+        counted = [each for each in objects if each.score >= self._counted.get(each.label, self._others)]
         vector = concept_vector(
             probabilities[best],
             self._names.vectors([label for label, _ in labels]),
             np.array([self._weight * score for score in best_objects.values()], np.float32),
             self._names.vectors(list(best_objects)),
         )
-        return Recognised(labels, objects, best_objects, vector)
+        return Recognised(labels, counted, best_objects, vector)
 
 
 class _Names:

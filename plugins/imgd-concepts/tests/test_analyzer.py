@@ -82,10 +82,31 @@ def test_tiny_and_long_photos_get_a_finding(
 
 
 def test_thresholds_decide_what_becomes_a_tag(model_dirs: Mapping[str, Path], sample: Sample) -> None:
-    strict = ConceptAnalyzer(ConceptSettings(threads=1, label_threshold=1.0, object_threshold=1.0), model_dirs)
+    settings = ConceptSettings(threads=1, label_threshold=1.0, object_threshold=1.0, evidence_threshold=1.0)
+    strict = ConceptAnalyzer(settings, model_dirs)
     strict.load("cpu")
     finding = finding_of(strict, sample("chelsea.png"))
     strict.close()
     assert list(finding.tags) == []
     assert list(finding.regions) == []
     assert len(finding.vectors) == 1
+
+
+def test_a_photo_in_which_nothing_is_counted_says_so(analyzer: ConceptAnalyzer, photo: MakePhoto) -> None:
+    assert finding_of(analyzer, photo(np.zeros((240, 320, 3), np.uint8))).facts == {"objects": {}}
+
+
+def test_weak_objects_are_evidence_but_are_not_counted(model_dirs: Mapping[str, Path], sample: Sample) -> None:
+    findings = []
+    for threshold in (0.0, 0.9):
+        settings = ConceptSettings(threads=1, object_threshold=threshold, object_thresholds={"person": 0.5})
+        looking = ConceptAnalyzer(settings, model_dirs)
+        looking.load("cpu")
+        findings.append(finding_of(looking, sample("astronaut.png")))
+        looking.close()
+    lenient, strict = findings
+    assert len(lenient.regions) > len(strict.regions)
+    assert strict.facts == {"objects": {"person": 1}}
+    assert list(lenient.tags) == list(strict.tags)
+    assert len(strict.tags) > 1
+    np.testing.assert_array_equal(lenient.vectors[0].values, strict.vectors[0].values)
