@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Collection, Mapping, Sequence
+from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -19,12 +20,16 @@ _SMALLEST_BATCH, _LARGEST_BATCH = 4, 32
 _BATCH_S = 0.1
 """How long a batch of texts in the background may take: a query that comes meanwhile waits for one at most."""
 
+_Models: TypeAlias = tuple[str, ...]
+"""Names of catalogue models."""
+
 
 class EncoderProcess:
-    """All query encoders, in two children: one for texts, and one for photos.
+    """All query encoders, in children: one for the texts of each model, and one for photos.
 
-    The models that look at photos are large, slow to load, and wanted seldom. In a child of their own they never
-    make a query's words wait, and a photo at which they crash costs nothing but its own search.
+    A query's words are encoded for several spaces at once, and a model that is slow or crashes costs the others
+    nothing. The models that look at photos are large, slow to load, and wanted seldom. In a child of their own
+    they never make a query's words wait, and a photo at which they crash costs nothing but its own search.
     """
 
     def __init__(
@@ -38,10 +43,12 @@ class EncoderProcess:
         self._specs: Mapping[str, AnalyzerSpec] = {}
         self._missing: Mapping[str, str] = {}
         self._missing_for_photos: Mapping[str, str] = {}
-        self._texts = EncoderChild(starter, "imgd-encoder", device)
+        self._starter = starter
+        self._device = device
+        self._texts: dict[_Models, EncoderChild] = {}
         self._photos = EncoderChild(starter, "imgd-likeness", device)
         self._background = asyncio.Lock()
-        self._batch = _SMALLEST_BATCH
+        self._batches: dict[_Models, int] = {}
 
     def offer(
         self,
@@ -54,7 +61,13 @@ class EncoderProcess:
         self._specs = specs
         self._missing = missing
         self._missing_for_photos = missing_for_photos or {}
-        self._texts.serve(specs)
+        by_models: dict[_Models, dict[str, AnalyzerSpec]] = {models: {} for models in self._texts}
+        for space, spec in specs.items():
+            by_models.setdefault(self._models(space), {})[space] = spec
+        for models, some in by_models.items():
+            if models not in self._texts:
+                self._texts[models] = EncoderChild(self._starter, "imgd-encoder", self._device)
+            self._texts[models].serve(some)
         self._photos.serve(specs)
 
     def spaces(self) -> Sequence[str]:
@@ -101,16 +114,17 @@ class EncoderProcess:
             raise ModelMissingError(f"the query encoder of {space}", hint=self._missing.get(space))
         if not texts:
             return np.empty((0, self._encoders[space].dimensions), np.float32)
+        models = self._models(space)
         if not background:
-            return await self._texts.ask(space, texts)
+            return await self._texts[models].ask(space, texts)
         rows = []
         done = 0
         while done < len(texts):
             async with self._background:  # never two batches at once, of whatever request
-                batch = texts[done : done + self._batch]
+                batch = texts[done : done + self._batches.get(models, _SMALLEST_BATCH)]
                 began = time.monotonic()
-                rows.append(await self._texts.ask(space, batch))
-                self._adapt(len(batch), time.monotonic() - began)
+                rows.append(await self._texts[models].ask(space, batch))
+                self._adapt(models, len(batch), time.monotonic() - began)
             done += len(batch)
         return np.concatenate(rows)
 
@@ -129,11 +143,17 @@ class EncoderProcess:
 
     async def stop(self) -> None:
         """End the children; the next request starts another."""
-        await asyncio.gather(self._texts.stop(), self._photos.stop())
+        await asyncio.gather(self._photos.stop(), *(each.stop() for each in self._texts.values()))
 
-    def _adapt(self, count: int, took_s: float) -> None:
+    def _models(self, space: str) -> _Models:
+        """What the encoder of a space loads for texts: encoders of the same models share a child, since two of
+        these would want the same cores, and twice the memory."""
+        return tuple(sorted(self._encoders[space].requires))
+
+    def _adapt(self, models: _Models, count: int, took_s: float) -> None:
         """Make the next batch as large as its time allows."""
+        batch = self._batches.get(models, _SMALLEST_BATCH)
         if took_s > _BATCH_S:
-            self._batch = max(_SMALLEST_BATCH, self._batch // 2)
-        elif count == self._batch and 2 * took_s <= _BATCH_S:
-            self._batch = min(_LARGEST_BATCH, 2 * self._batch)
+            self._batches[models] = max(_SMALLEST_BATCH, batch // 2)
+        elif count == batch and 2 * took_s <= _BATCH_S:
+            self._batches[models] = min(_LARGEST_BATCH, 2 * batch)

@@ -308,3 +308,55 @@ def test_an_encoder_without_its_models_for_photos_still_serves_words() -> None:
             assert caught.value.advice == "run `imgctl models pull eye`"
 
     asyncio.run(work())
+
+
+def test_encoders_of_different_models_work_at_the_same_time_and_survive_one_another() -> None:
+    async def work() -> None:
+        import toy_encoders
+
+        starter = ChildStarter()
+        kinds = (toy_encoders.Process, toy_encoders.OtherProcess, toy_encoders.Letters)
+        process = EncoderProcess(starter, {kind.space: kind for kind in kinds})
+        process.offer({kind.space: spec(kind) for kind in kinds}, {})
+        try:
+            async with asyncio.timeout(30):
+                before = await process.encode("process:other", ["x"])
+                assert before[0, 0] != await lives_in(process)
+                hanging = asyncio.create_task(process.encode("letters:3", ["hang"]))
+                again = await process.encode("process:other", ["x"])
+                np.testing.assert_array_equal(again, before)
+                assert not hanging.done()
+                hanging.cancel()
+                await asyncio.gather(hanging, return_exceptions=True)
+                assert list(starter.names().values()).count("imgd-encoder") == 2
+                await process.stop()
+                assert (await process.encode("process:other", ["x"]))[0, 0] != before[0, 0]
+        finally:
+            await process.stop()
+            await starter.stop()
+
+    asyncio.run(work())
+
+
+def test_what_an_encoder_cannot_do_is_known_without_asking_it() -> None:
+    async def work() -> None:
+        async with encoders("Letters", "Colours", "Tints") as (process, _):
+            assert set(process.unable()) == {"process:2", "unloadable:2", "sizes:4", "tints:3"}
+            assert set(process.unable(photos=True)) == {"process:2", "unloadable:2", "sizes:4"}
+            assert process.suffice(["colours:3"])
+            assert process.suffice(["colours:3", "letters:3", "unheard-of"])
+            assert not process.suffice(["letters:3"]), "it brings no photos there"
+            assert not process.suffice(["tints:3"]), "it brings no words there"
+            assert not process.suffice(["colours:3", "sizes:4"]), "a model is missing"
+            assert process.of_texts() == frozenset()
+
+    asyncio.run(work())
+
+
+def test_captions_are_told_apart_from_looks() -> None:
+    import toy_encoders
+
+    process = EncoderProcess(
+        ChildStarter(), {"captions:3": toy_encoders.Captions, "letters:3": toy_encoders.Letters}
+    )
+    assert process.of_texts() == {"captions:3"}

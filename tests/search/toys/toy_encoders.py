@@ -106,3 +106,18 @@ class Tints(Colours):
     space = "tints:3"
     words = False
     background_texts = ()
+
+
+class OtherProcess(Process):
+    """As `Process`, of another model."""
+
+    space = "process:other"
+    requires = ("other",)
+    background_texts = ()
+
+
+class Captions(Letters):
+    """As `Letters`, of what is said of photos."""
+
+    space = "captions:3"
+    of_texts = True
