@@ -186,6 +186,7 @@ class House:
                 self.pipeline.start()
             await self.encoders.stop()
             self.encoders.offer(*self.roster.encoder_specs())
+            self.refresher.wake()  # which spaces answer depends on the encoders that can
 
     async def _declare_analyzers(self) -> None:
         """Tell the library which analyzers there are now, and the log what that changes."""
