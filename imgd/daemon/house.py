@@ -8,7 +8,7 @@ import errno
 import logging
 import sqlite3
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 import imgd
@@ -120,7 +120,7 @@ class House:
             self.database,
             state_dir / "vectors",
             meaning=self.settings.search.meaning,
-            suffice=lambda names: self.encoders.suffice(names),
+            suffice=self._suffice,
         )
         self.refresher = IndexRefresher(
             self.database, text_index, spaces, self.settings.index, is_idle=lambda: not self.pipeline.busy
@@ -244,6 +244,10 @@ class House:
             workers=self.settings.pipeline.workers,
             idleness=self.idleness,
         )
+
+    def _suffice(self, spaces: Collection[str]) -> bool:
+        """Whether words and photos can be brought into `spaces`."""
+        return self.encoders.suffice(spaces)
 
     @property
     def _formats(self) -> tuple[tuple[str, str], ...]:
