@@ -101,6 +101,12 @@ def score(photos: Sequence[Photo], thresholds: Thresholds, group: str = "") -> S
     )
 
 
+def precision_recall(photos: Sequence[Photo], label: str, threshold: float) -> tuple[float, float]:
+    """Of the boxes of a class."""
+    hits, total = _judge(photos, label, threshold)
+    return sum(hits) / len(hits) if hits else 1.0, sum(hits) / total if total else 1.0
+
+
 def _judge(photos: Sequence[Photo], label: str, threshold: float) -> tuple[list[bool], int]:
     """Of each box of a class that was found, best first, whether it is an annotated one; how many of these there
     are."""

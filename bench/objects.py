@@ -18,6 +18,7 @@ import os
 import statistics
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import astuple, fields
 from functools import partial
@@ -31,7 +32,7 @@ from imgd_concepts.objects import COUNTED_FROM, MEASURED, OBJECTS
 from imgd_concepts.space import EDGE_PX
 from library import LibraryError, run
 from object_counts import FAMILY, add_counts, tag_of_as_many
-from object_scores import GRID, GROUPS, Photo, Scores, Thresholds, fit, score
+from object_scores import GRID, GROUPS, Photo, Scores, Thresholds, fit, precision_recall, score
 from photos import CORPUS
 from semantic import decode
 from synthetic import make_library
@@ -46,6 +47,8 @@ from imgd.store.migrate import migrations
 
 BEFORE = 0.3
 """The threshold of every class when objects were not counted for searches."""
+SHOWN = (0.3, 0.4, 0.45, 0.5, 0.6)
+_MANY = 4
 _HALVINGS = 20
 _ROUNDS = 15
 
@@ -110,7 +113,20 @@ def measure_scores(once: Sequence[Photo], raw: Sequence[Photo]) -> dict[str, flo
             scores = cross_validated(*ways[name], group)
             print(f"{name:34}{scores.row()}")
             figures[f"{group}, {name}: count_f1"] = round(scores.count_f1, 3)
+    print_classes(once)
     return figures
+
+
+def print_classes(once: Sequence[Photo]) -> None:
+    """Precision and recall of boxes over thresholds, of the classes that many photos have."""
+    print(f"\n{'precision / recall of boxes':34}" + "".join(f"{threshold:>12}" for threshold in SHOWN))
+    having = Counter(label for photo in once for label in {label for label, _ in photo.truth})
+    for name, photos in having.most_common():
+        if photos < _MANY:
+            break
+        pairs = (precision_recall(once, name, threshold) for threshold in SHOWN)
+        title = f"{name}, {photos} photos"
+        print(f"{title:34}" + "".join(f"{one:7.2f} /{other:.2f}" for one, other in pairs))
 
 
 def print_fit(once: Sequence[Photo]) -> dict[str, float]:
