@@ -175,5 +175,6 @@ def test_a_choice_that_no_analyzer_answers_to_keeps_the_daemon_from_starting(sit
         library.configure(search={"meaning": ["tune", "technical"]})
         checked = library.run("imgd.cli.imgd", "check", "--config", str(library.config))
         assert checked.code == 2
-        assert "search.meaning: `tune` is no analyzer; did you mean `tone`?" in checked.err
+        # Plugins that are installed where the tests run are left out here, so the name may be one of theirs.
+        assert "search.meaning: tune is passed over: `tune` is no analyzer; did you mean `tone`?" in checked.err
         assert "search.meaning: the analyzer `technical` fills no space" in checked.err
