@@ -39,6 +39,7 @@ class ClipAnalyzer(Analyzer[ClipSettings]):
         traits = traits_of(settings)
         return cls.declared(
             requires=(traits.model,),
+            packages=traits.packages,
             needs=Needs(edge=traits.edge_px),
             memory_mb=traits.image_mb,
             batch_size=settings.batch_size,

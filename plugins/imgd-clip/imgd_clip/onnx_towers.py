@@ -85,6 +85,7 @@ class OnnxImageTower:
         path = directory.visual
         self._directory = directory
         self._preprocessing = directory.preprocessing
+        self.size = self._preprocessing.size
         self._graph = Graph(path, device, threads)
         self._pixels = ThreadPoolExecutor(threads, thread_name_prefix="clip-pixels")
         # One thread a photo where they go through one by one; batches go one after another.
@@ -101,6 +102,12 @@ class OnnxImageTower:
 
     def finish(self, begun: list[Future[npt.NDArray[Any]]]) -> Values:
         return normalised(np.concatenate([each.result() for each in begun]), self._directory)
+
+    def forward(self, batch: Values) -> npt.NDArray[Any]:
+        """(n, 3, size, size) as `Preprocessing.prepare` makes them -> the graph's own output: to measure with."""
+        if not self._graph.one_by_one:
+            return self._graph.run(batch)
+        return np.concatenate(list(self._runs.map(self._graph.run, batch[:, None])))
 
     def close(self) -> None:
         self._pixels.shutdown(cancel_futures=True)

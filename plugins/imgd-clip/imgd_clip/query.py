@@ -56,6 +56,7 @@ class ClipQueryEncoder(QueryEncoder[ClipSettings]):
             space=traits.space,
             dimensions=traits.dimensions,
             requires=(traits.model,),
+            packages=traits.packages,
             edge=traits.edge_px,
             **attributes,
         )

