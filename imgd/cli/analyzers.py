@@ -14,8 +14,8 @@ from imgd.cli.terminal import console, human_size, is_terminal, printable, write
 if TYPE_CHECKING:
     from imgd.control.protocol import AnalyzerAnswer, AnalyzersAnswer, PluginAnswer
 
-_WIDE = 130
-"""Columns from which on a table has models and plugins, too."""
+_WIDE, _WIDEST = 92, 130
+"""Columns from which on a table has versions, too, and from which on also models and plugins."""
 
 
 @click.command
@@ -92,10 +92,14 @@ def _show_all(chosen: list[AnalyzerAnswer], broken: list[PluginAnswer]) -> None:
         ]
         for each in chosen
     ]
-    if console().width >= _WIDE:
-        columns += ["version", "model", "plugin"]
-        for row, each in zip(rows, chosen, strict=True):
-            row += [each.version, ", ".join(each.requires) or "-", _plugin(each)]
+    width = console().width
+    for row, each in zip(rows, chosen, strict=True):
+        if width >= _WIDE:
+            row.append(each.version)
+        if width >= _WIDEST:
+            row.extend([", ".join(each.requires) or "-", _plugin(each)])
+    columns += ["version"] if width >= _WIDE else []
+    columns += ["model", "plugin"] if width >= _WIDEST else []
     write_table(columns, rows, right=("done", "owed", "failed", "photos/s"))
     advised = [(each.name, each.advice) for each in chosen if each.advice and each.state != "off"]
     if advised:

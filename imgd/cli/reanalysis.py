@@ -49,7 +49,8 @@ def analyze(session: Session, analyzer: str, photos: tuple[str, ...], everything
         return
     for note in answer.notes:
         click.echo(f"imgctl: {printable(note)}", err=True)
-    first = f"; {answer.queued_first:,} findings of others come first" if answer.queued_first else ""
+    found = "finding of another one comes" if answer.queued_first == 1 else "findings of others come"
+    first = f"; {answer.queued_first:,} {found} first" if answer.queued_first else ""
     click.echo(f"{_photos(answer.queued)} of {answer.photos:,} in the queue of {analyzer}{first}.")
 
 

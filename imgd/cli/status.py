@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import click
@@ -59,7 +60,7 @@ def _show(answer: StatusAnswer) -> None:
         title="Roots",
     )
     write_table(
-        ("analyzer", "state", "done", "owed", "failed", "photos/s", "time left", ""),
+        ("analyzer", "state", "done", "owed", "failed", "photos/s", "time left"),
         [
             (
                 queue.analyzer,
@@ -69,13 +70,15 @@ def _show(answer: StatusAnswer) -> None:
                 f"{queue.failed:,}",
                 f"{queue.rate_per_s:.1f}" if queue.owed else "",
                 _time_left(queue),
-                _remark(queue),
             )
             for queue in answer.queue
         ],
         right=("done", "owed", "failed", "photos/s", "time left"),
         title="Queue",
     )
+    remarks = [(queue.analyzer, remark) for queue in answer.queue for remark in _remarks(queue)]
+    if remarks:
+        write_table(("analyzer", "note"), remarks, title="Analyzers")
     write_table(("index", "state"), [(index.name, _freshness(index)) for index in answer.indexes], title="Indexes")
     if answer.faults:
         write_table(("fault", "what to do"), [(each.message, each.hint) for each in answer.faults], title="Faults")
@@ -110,10 +113,16 @@ def stated(state: str, run: str) -> str:
 RUNS = {"idle": "on idle", "request": "on request"}
 
 
-def _remark(queue: QueueStatus) -> str:
-    """What a person should know of an analyzer's queue."""
-    again = f"{queue.reanalyzed:,} of them anew" if queue.reanalyzed else ""
-    return "; ".join(filter(None, [queue.advice, again]))
+def _remarks(queue: QueueStatus) -> Iterator[str]:
+    """What a person should know or do of an analyzer."""
+    if queue.advice and queue.state != "off":
+        yield f"{queue.state}: {queue.advice}"
+    if queue.failed:
+        photos = "photo" if queue.failed == 1 else "photos"
+        yield f"{queue.failed:,} {photos} failed; `imgctl failed` tells why"
+    if queue.reanalyzed:
+        photos = "photo is" if queue.reanalyzed == 1 else "photos are"
+        yield f"{queue.reanalyzed:,} {photos} analyzed again; `imgctl reanalyze --plan` tells why, and how long"
 
 
 def _scanning(scanning: bool) -> str:

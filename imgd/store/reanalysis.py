@@ -55,7 +55,8 @@ class Stale:
 
 @dataclass(slots=True)
 class _Library:
-    """What is counted of one analyzer. Findings and failures by generation."""
+    """What is counted of one analyzer. Findings, at first those that are not current, and failures by
+    generation."""
 
     row: AnalyzerRow
     present: int
@@ -101,9 +102,11 @@ def count_stale(connection: sqlite3.Connection, row: AnalyzerRow, *, again: bool
     reasons: Counter[Reason] = Counter()
     for generation, count in library.earlier().items():
         reasons[library.reason(generation)] += count
-    never = library.present - library.found.total() - library.failed[_NO_FINDING]
-    reasons[Reason.NEVER] = max(0, min(never, library.queued))
-    reasons[Reason.OTHER] = max(0, library.queued - reasons.total())
+    if library.queued > reasons.total():
+        _count_current(connection, library)
+        never = library.present - library.found.total() - library.failed[_NO_FINDING]
+        reasons[Reason.NEVER] = max(0, min(never, library.queued))
+        reasons[Reason.OTHER] = max(0, library.queued - reasons.total())
     library.groups = [(count, "owed_from", priority) for priority, count in library.owed.items()]
     sample = _sample(connection, library)
     return Stale(library.queued, library.queued, dict(+reasons), library.failed.total(), sample=sample)
@@ -192,8 +195,9 @@ def owe_lacking(connection: sqlite3.Connection, row: AnalyzerRow, stretch: tuple
 
 
 def _read_library(connection: sqlite3.Connection, row: AnalyzerRow) -> _Library:
-    found = Counter(dict(connection.execute(_SQL["found"], (row.id,)).fetchall()))
-    found.subtract(dict(connection.execute(_SQL["found_of_missing"], (row.id,)).fetchall()))
+    found = Counter(dict(connection.execute(_SQL["found_earlier"], (row.id, row.generation)).fetchall()))
+    of_missing = dict(connection.execute(_SQL["found_of_missing"], (row.id,)).fetchall())
+    found.subtract({generation: count for generation, count in of_missing.items() if generation in found})
     return _Library(
         row,
         count_present(connection),
@@ -205,11 +209,20 @@ def _read_library(connection: sqlite3.Connection, row: AnalyzerRow) -> _Library:
     )
 
 
+def _count_current(connection: sqlite3.Connection, library: _Library) -> None:
+    """Count the findings that are current, too: mostly they are many, and need not be counted."""
+    row = library.row
+    (count,) = connection.execute(_SQL["found_now"], (row.id, row.generation)).fetchone()
+    of_missing = dict(connection.execute(_SQL["found_of_missing"], (row.id,)).fetchall())
+    library.found[row.generation] = count - of_missing.get(row.generation, 0)
+
+
 def _versions(connection: sqlite3.Connection, row: AnalyzerRow) -> dict[int, str]:
     return dict(connection.execute(_SQL["generations"], (row.id,)).fetchall())
 
 
 def _all_again(connection: sqlite3.Connection, library: _Library) -> Stale:
+    _count_current(connection, library)
     reasons: Counter[Reason] = Counter()
     for generation, count in library.found.items():
         is_current = generation == library.row.generation
@@ -264,22 +277,23 @@ def _sample(connection: sqlite3.Connection, library: _Library) -> tuple[int, ...
         return ()
     first, last = connection.execute(_SQL["ids"]).fetchone()
 
-    def next_photo(statement: str, group: int, photo_id: int) -> int | None:
-        values = {"analyzer": library.row.id, "group": group, "photo_id": photo_id}
-        row = connection.execute(_SQL[statement], values).fetchone()
-        return None if row is None else int(row[0])
+    def photos_from(statement: str, group: int, starts: Sequence[int]) -> list[int]:
+        values = {"analyzer": library.row.id, "group": group, "starts": json.dumps(list(starts))}
+        return [row[0] for row in connection.execute(_SQL[statement], values) if row[0] is not None]
 
     sample: list[int] = []
     if sum(count for count, _, _ in groups) <= _SAMPLE:
         for _, statement, group in groups:
-            photo_id = next_photo(statement, group, first)
-            while photo_id is not None and len(sample) < 2 * _SAMPLE:
-                sample.append(photo_id)
-                photo_id = next_photo(statement, group, photo_id + 1)
+            found = photos_from(statement, group, [first])
+            while found and len(sample) < 2 * _SAMPLE:
+                sample += found
+                found = photos_from(statement, group, [found[0] + 1])
         return tuple(sample)
-    for _, statement, group in random.choices(groups, weights=[count for count, _, _ in groups], k=_SAMPLE):
-        photo_id = next_photo(statement, group, random.randint(first, last))
-        photo_id = photo_id or next_photo(statement, group, first)
-        if photo_id is not None:
-            sample.append(photo_id)
+    drawn = Counter(random.choices(groups, weights=[count for count, _, _ in groups], k=_SAMPLE))
+    for (_, statement, group), count in drawn.items():
+        starts = [random.randint(first, last) for _ in range(count)]
+        found = photos_from(statement, group, starts)
+        if len(found) < count:  # of those behind the last one, the first
+            found += photos_from(statement, group, [first]) * (count - len(found))
+        sample += found
     return tuple(sample)

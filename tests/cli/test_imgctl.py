@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 import threading
@@ -154,10 +155,84 @@ def test_rescan_pause_resume_and_analyzers_answer(running, imgctl):
     assert imgctl("resume").stdout == "running\n"
     assert json.loads(imgctl("--json", "resume").stdout) == {"state": "running"}
     lines = imgctl("analyzers").stdout.splitlines()
-    assert lines[1].split("\t") == [
-        "labels", "1", "waiting for model", "model", "280", "concepts", "imgctl models pull labels",
+    assert lines[1].split("\t")[:8] == [
+        "labels", "1", "waiting for model", "model", "280", "concepts", "imgctl models pull labels", "always",
     ]  # fmt: skip
     assert "ImportError: no" in lines[2]
+
+
+def test_analyzers_in_a_narrow_terminal_are_a_line_each(running, home):
+    text = run_in_terminal(home, running.server.path, "analyzers", COLUMNS="80", NO_COLOR="1").text
+    lines = text.splitlines()
+    assert lines[1].split() == ["technical", "ready", "-", "-", "0", "0", "-"]
+    assert lines[2].split() == ["labels", "waiting", "for", "model", "-", "-", "0", "0", "-"]
+    assert "imgctl models pull labels" in text
+    assert all(len(re.sub(r"\x1b\[[0-9;]*m", "", line)) <= 80 for line in lines)
+    assert "version" not in lines[0]
+    wide = run_in_terminal(home, running.server.path, "analyzers", COLUMNS="140", NO_COLOR="1").text
+    assert re.findall(r"version|model|plugin", wide.splitlines()[0]) == ["version", "model", "plugin"]
+
+
+def test_one_analyzer_is_told_line_by_line(running, imgctl):
+    done = imgctl("analyzers", "technical")
+    told = dict(line.split(maxsplit=1) for line in done.stdout.splitlines()[1:])
+    assert done.stdout.startswith("technical\n")
+    assert told["version"] == "2"
+    assert told["filters"] == "sharpness: (float)"
+    assert told["rate"] == "not measured yet"
+    (only,) = imgctl("analyzers", "technical", "--json").stdout.splitlines()
+    assert json.loads(only)["name"] == "technical"
+    assert imgctl("analyzers", "nobody").returncode == 2
+
+
+def test_analyze_names_photos_by_path_folder_query_or_all(running, imgctl, home):
+    done = imgctl("analyze", "labels", "1", "cat", "dog")
+    assert done.stdout == "1 photo of 3 in the queue of labels; 2 findings of others come first.\n"
+    assert done.stderr == "imgctl: the index is behind\n"
+    (home / "trip").mkdir()
+    assert imgctl("analyze", "labels", "trip").returncode == 0
+    assert json.loads(imgctl("analyze", "labels", "--all", "--json").stdout)["queued"] == 1
+    first, second, third = running.services.analyzed
+    assert (first.photo_ids, first.query, first.everything) == ((1,), "cat dog", False)
+    assert (second.photo_ids, second.query) == ((), f'path:"{home}/trip/"')
+    assert (third.photo_ids, third.query, third.everything) == ((), "", True)
+
+
+@pytest.mark.parametrize("arguments", [["labels"], ["labels", "cat", "--all"], []])
+def test_analyze_wants_an_analyzer_and_photos_or_all(running, imgctl, arguments):
+    assert imgctl("analyze", *arguments).returncode == 2
+    assert running.services.analyzed == []
+
+
+def test_a_plan_is_told_with_reasons_sources_and_times(running, home):
+    text = run_in_terminal(
+        home, running.server.path, "reanalyze", "technical", "--plan", COLUMNS="110", NO_COLOR="1"
+    ).text
+    assert "older version 61,000, never analyzed 234" in text
+    assert "61,000 previews, 200 files" in text
+    assert "51 min*" in text
+    assert "All of it: about 51 min 40 s, decoding included; 1 h 41 min if no preview could be used." in text
+    assert "technical: * measured with its version or settings before." in text
+    assert "technical: 34 photos in roots that are offline." in text
+    assert "technical: 3 photos failed before" in text
+    assert "Put into the queue" not in text
+    assert running.services.reanalyzed[-1].plan
+
+
+def test_what_was_never_measured_is_told_as_such(running, home, imgctl):
+    text = run_in_terminal(home, running.server.path, "reanalyze", COLUMNS="110", NO_COLOR="1").text
+    assert "All of it: not measured yet for labels, 51 min 40 s for the rest." in text
+    assert "Put into the queue: 7 photos." in text
+    lines = [line.split("\t") for line in imgctl("reanalyze", "--photos", "cat").stdout.splitlines()]
+    assert ["why", "technical", "older version", "61000"] in lines
+    assert ["analyzer", "labels", "waiting for model", "idle", "7", "0", "0", ""] in lines
+    assert lines[-1] == ["total", "", "7", "labels"]
+    assert running.services.reanalyzed[-1].query == "cat"
+
+
+def test_the_status_names_what_does_not_run_what_failed_and_what_is_analyzed_again(running, home):
+    text = run_in_terminal(home, running.server.path, "status", COLUMNS="80", NO_COLOR="1").text
+    assert "1 photo failed; `imgctl failed` tells why" in text
 
 
 def test_a_closed_pipe_ends_quietly(running, home):

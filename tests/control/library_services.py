@@ -15,6 +15,13 @@ from imgd.control.counts import CachedCounts
 from imgd.control.duplicates import duplicates_kind
 from imgd.control.memory import measure_processes
 from imgd.control.paths import path_exact, path_text
+from imgd.control.plans import (
+    AnalyzeAnswer,
+    AnalyzeRequest,
+    ReanalysisAnswer,
+    ReanalysisEntry,
+    ReanalyzeRequest,
+)
 from imgd.control.protocol import (
     AnalyzerAnswer,
     AnalyzersAnswer,
@@ -67,6 +74,8 @@ class LibraryServices:
         self.counts = CachedCounts(database)
         self.work_done = asyncio.Event()
         self.state = "running"
+        self.analyzed: list[AnalyzeRequest] = []
+        self.reanalyzed: list[ReanalyzeRequest] = []
         self.rescans: list[str | None] = []
         self.confirmed: list[str] = []
         self.refreshes = 0
@@ -162,6 +171,36 @@ class LibraryServices:
         parameters = (*request.photo_ids, *([request.analyzer] if request.analyzer else []))
         changed = self.database.write(lambda connection: connection.execute(sql, parameters).rowcount)
         return CountAnswer(await asyncio.wrap_future(changed))
+
+    async def analyze(self, request: AnalyzeRequest) -> AnalyzeAnswer:
+        if request.analyzer not in ("technical", "labels"):
+            raise RequestError(f"no analyzer is called {request.analyzer}")
+        self.analyzed.append(request)
+        return AnalyzeAnswer(3, 1, 2, ("the index is behind",))
+
+    async def reanalyze(self, request: ReanalyzeRequest) -> ReanalysisAnswer:
+        """Of `technical`, all is known; of `labels`, what it takes was never measured."""
+        self.reanalyzed.append(request)
+        technical = ReanalysisEntry(
+            "technical",
+            "ready",
+            "always",
+            61_234,
+            61_234,
+            {"older version": 61_000, "never analyzed": 234},
+            failed=3,
+            out_of_reach=34,
+            edge_px=512,
+            from_previews=61_000,
+            per_photo_s=0.1,
+            outdated_cost=True,
+            alone_s=3060.0,
+        )
+        labels = ReanalysisEntry("labels", "waiting for model", "idle", 7, 0, {"asked for": 7}, edge_px=280)
+        if request.analyzers == ("technical",):
+            return ReanalysisAnswer((technical,), 3100.0, 6100.0, 3100.0)
+        queued = 0 if request.plan else 7
+        return ReanalysisAnswer((technical, labels), None, None, 3100.0, ("labels",), queued)
 
     async def rescan(self, request: RescanRequest) -> CountAnswer:
         if request.root not in (None, "/photos"):

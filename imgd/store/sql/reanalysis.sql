@@ -5,9 +5,12 @@ SELECT (SELECT COUNT(*) FROM photos)
 -- name: generations
 SELECT generation, version FROM generations WHERE analyzer_id = ?;
 
--- Findings by their generation, from the index alone.
--- name: found
-SELECT generation, COUNT(*) FROM findings WHERE analyzer_id = ? GROUP BY generation;
+-- Findings of earlier generations, from the index alone: mostly there are none.
+-- name: found_earlier
+SELECT generation, COUNT(*) FROM findings WHERE analyzer_id = ? AND generation < ? GROUP BY generation;
+
+-- name: found_now
+SELECT COUNT(*) FROM findings WHERE analyzer_id = ? AND generation = ?;
 
 -- name: found_of_missing
 SELECT findings.generation, COUNT(*)
@@ -53,18 +56,22 @@ GROUP BY 1, 2, 3;
 -- name: ids
 SELECT COALESCE(MIN(id), 0), COALESCE(MAX(id), 0) FROM photos;
 
+-- The first photo of a group from each of some ids on.
 -- name: owed_from
-SELECT photo_id FROM jobs
-WHERE state = 'owed' AND analyzer_id = :analyzer AND priority = :group AND photo_id >= :photo_id
-ORDER BY photo_id LIMIT 1;
+SELECT (SELECT photo_id FROM jobs
+        WHERE state = 'owed' AND analyzer_id = :analyzer AND priority = :group AND photo_id >= start.value
+        ORDER BY photo_id LIMIT 1)
+FROM json_each(:starts) AS start;
 
 -- name: found_from
-SELECT photo_id FROM findings
-WHERE analyzer_id = :analyzer AND generation = :group AND photo_id >= :photo_id
-ORDER BY photo_id LIMIT 1;
+SELECT (SELECT photo_id FROM findings
+        WHERE analyzer_id = :analyzer AND generation = :group AND photo_id >= start.value
+        ORDER BY photo_id LIMIT 1)
+FROM json_each(:starts) AS start;
 
 -- name: present_from
-SELECT id FROM photos WHERE id >= :photo_id AND state = 'present' ORDER BY id LIMIT 1;
+SELECT (SELECT id FROM photos WHERE id >= start.value AND state = 'present' ORDER BY id LIMIT 1)
+FROM json_each(:starts) AS start;
 
 -- As the queue tells it: imgd.store.jobs.
 -- name: with_preview
