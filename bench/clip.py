@@ -7,8 +7,8 @@
   Runtime give 100 different real photos (as imgd decodes them) and 100 captions, also after the mean vector of
   each side is subtracted, which is most of what vectors of random weights have in common.
 - `rate`: photos/s through a real lane against the bare forward pass over a batch that lies prepared on the device,
-  in turn, round by round; the ratio is the median of the rounds. On a CUDA device ONNX Runtime is measured where it
-  has CUDA, too.
+  in turn, round by round; the ratio is the median of the rounds. On a CUDA device ONNX Runtime is measured where
+  it has CUDA, too.
 - `like`: a real daemon over corpus/05_semantic and 08_quality with the real image tower (ViT-B-16__openai-int8,
   from `--models` or $IMGD_TEST_MODELS), asked with `like:` on its socket: changed copies that lie outside the
   library, photos of one scene, and photos that show the same thing.

@@ -1,18 +1,16 @@
 """What a lane costs above its model: photos/s through a real lane, against the bare loop of the same model.
 
-    bench/lanes.py [--photos 320] [--rounds 5]                the concept models, which run on the CPU
-    bench/lanes.py --openclip ViT-B-32 [--device cuda:0] [--precision bf16] [--batches 40] [--batch-size 256]
+    bench/lanes.py [--photos 320] [--rounds 5]
 
-Both are given the same pixels, which lie ready in memory, in batches of the same size, in turn, round by round;
-the ratio is the median of the rounds. The lane is a process of its own, and its clock runs from the first photo
-that is sent to the last checked finding that is received. The bare loop of the concept models is `analyze` of the
-same analyzer in this process; that of OpenCLIP, which has random weights, is the forward pass alone, over a batch
-that lies normalised on the device. The concept models are also measured through the whole pipeline, where workers
-decode and the main process commits beside them.
+The models are those of imgd-concepts, which run on the CPU; bench/clip.py measures the same of CLIP, on a GPU
+where there is one. Lane and loop are given the same pixels, which lie ready in memory, in batches of the same size,
+in turn, round by round; the ratio is the median of the rounds. The lane is a process of its own, and its clock runs
+from the first photo that is sent to the last checked finding that is received. The bare loop is `analyze` of the
+same analyzer in this process. The models are also measured through the whole pipeline, where workers decode and
+the main process commits beside them.
 
-The concept models come from the model store: `--models`, or $IMGD_TEST_MODELS, or the user's own. `--openclip`
-wants torch, torchvision and open_clip_torch in the environment. `--memory-mb` gives the lane less memory than is
-free.
+The models come from the model store: `--models`, or $IMGD_TEST_MODELS, or the user's own. `--memory-mb` gives the
+lane less memory than is free.
 """
 
 from __future__ import annotations
@@ -31,7 +29,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from lane_feed import LaneFeed, Pixels, lane_feed, ready_batches
 from photos import lay_out, make_photo, ordinary_photos
 
@@ -39,8 +36,6 @@ from imgd.config import DecodeSettings, PathSettings
 from imgd.decode import DecodeLimits, FormatRegistry, Source, decode, pyramid
 from imgd.errors import DecodeError
 
-_PHOTO_SHAPES = ((224, 336), (336, 224), (252, 336), (336, 252))
-"""Height and width of photos of 3:2 and 4:3 whose longest edge is 336 px."""
 _WARM_BATCHES = 3
 BAR_RATIO = 0.90
 
@@ -66,9 +61,6 @@ async def compare(feed: LaneFeed, bare: Callable[[], None], count: int, rounds: 
         measured.bare.append(count / (time.perf_counter() - began))
         measured.lane.append(count / await feed.analyze(count))
     return measured
-
-
-# ---------------------------------------------------------------------- the concept models
 
 
 async def measure_concepts(options: argparse.Namespace) -> dict[str, Any]:
@@ -179,47 +171,6 @@ def _concept_models(models: Path) -> dict[str, Path]:
         sys.exit(f"not measured: {error}; `imgctl models pull default` fetches the concept models")
 
 
-# ---------------------------------------------------------------------- OpenCLIP
-
-
-async def measure_openclip(options: argparse.Namespace) -> dict[str, Any]:
-    from openclip import OpenClipAnalyzer, Tower, TowerSettings
-
-    settings = TowerSettings(options.openclip, options.precision, options.batch_size)
-    random = np.random.default_rng(0)
-    photos = [
-        random.integers(0, 256, (*_PHOTO_SHAPES[number % len(_PHOTO_SHAPES)], 3), dtype=np.uint8)
-        for number in range(2 * options.batch_size)
-    ]
-    arguments = {"device": options.device, "memory_mb": options.memory_mb}
-    tower = Tower(settings, options.device)
-    async with lane_feed(OpenClipAnalyzer, settings, {}, photos, **arguments) as feed:
-        await feed.analyze(1)
-        batch_size = feed.batch_size
-        await feed.analyze(batch_size * _WARM_BATCHES)
-        ready = tower.ready(batch_size)
-
-        def bare() -> None:
-            for _ in range(options.batches):
-                tower.forward(ready)
-            tower.synchronise()
-
-        bare()
-        measured = await compare(feed, bare, batch_size * options.batches, options.rounds)
-    where = f"{options.openclip}, {options.precision}, {options.device}"
-    if options.device.startswith("cuda"):
-        where += f" ({tower.torch.cuda.get_device_name(tower.device)})"
-    memory = f"{options.memory_mb} MB" if options.memory_mb else "what is free"
-    print(f"{where}: of at most {options.batch_size} photos at once, {memory} allows {batch_size}")
-    report("forward pass", "lane", measured, batch_size)
-    return figures(options.openclip, measured, batch_size) | {
-        "device": where,
-        "weights_mb": round(tower.weights_mb(), 1),
-        "photo_mb": round(tower.photo_mb(), 2),
-        "memory_mb": options.memory_mb,
-    }
-
-
 # ---------------------------------------------------------------------- what comes of it
 
 
@@ -248,16 +199,9 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--models", type=Path, default=os.environ.get("IMGD_TEST_MODELS"))
     parser.add_argument("--memory-mb", type=int, default=0)
-    parser.add_argument("--openclip", metavar="MODEL")
-    parser.add_argument("--device", default="cpu")
-    parser.add_argument("--precision", choices=("fp32", "bf16"), default="bf16")
-    parser.add_argument("--batches", type=int, default=40)
-    parser.add_argument("--batch-size", type=int, default=256)
     options = parser.parse_args()
     options.models = Path(options.models or PathSettings().models_dir).absolute()
-    here = str(Path(__file__).resolve().parent)
-    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [here, os.environ.get("PYTHONPATH")]))
-    print(json.dumps(asyncio.run(measure_openclip(options) if options.openclip else measure_concepts(options))))
+    print(json.dumps(asyncio.run(measure_concepts(options))))
 
 
 if __name__ == "__main__":
