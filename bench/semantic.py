@@ -9,6 +9,8 @@ the share of 48 queries that no photo answers for which nothing is found, by the
     python bench/semantic.py --through imgctl     a real daemon, asked through `imgctl search --json`
     python bench/semantic.py --through engine     the engine in this process, with its cut-off, without, and with
                                                   one fitted on each half of the 48 and judged on the other
+    python bench/semantic.py --through captions   the engine, where one caption of some photos stands in a sidecar
+                                                  and the others are asked: with their meanings and without
 
 Prints a table and one line of JSON.
 """
@@ -26,6 +28,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from captioned import measure_captions
 from library import LibraryError, library, run
 from no_match import HALVES, QUERIES, share_without_hits
 from photos import CORPUS
@@ -179,7 +182,7 @@ def imgctl_ranking(corpus: Path, names: Sequence[str], models: Path) -> Iterator
 
 def main() -> dict[str, object]:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--through", choices=("vector", "engine", "imgctl"), default="vector")
+    parser.add_argument("--through", choices=("vector", "engine", "imgctl", "captions"), default="vector")
     parser.add_argument("--corpus", type=Path, default=CORPUS)
     parser.add_argument("--models", type=Path, default=os.environ.get("IMGD_TEST_MODELS"))
     options = parser.parse_args()
@@ -193,9 +196,11 @@ def main() -> dict[str, object]:
     models = options.models.absolute()
     figures: dict[str, float] = {}
     if options.through == "engine":
-        with engine_ranking(options.corpus, models) as ranking:
+        with engine_ranking(options.corpus / "05_semantic", models) as ranking:
             figures |= print_fits(ranking, lambda asked: recall(asked, truth, first_only=False)["R@5"])
             figures |= measure(ranking, truth) | measure_no_match(ranking)
+    elif options.through == "captions":
+        figures |= measure_captions(options.corpus, models, {name: each.captions for name, each in truth.items()})
     elif options.through == "imgctl":
         with imgctl_ranking(options.corpus, list(truth), models) as found:
             figures |= measure(found, truth) | measure_no_match(found)
@@ -203,7 +208,7 @@ def main() -> dict[str, object]:
         with vector_ranking(options.corpus, list(truth), models) as alike:
             figures |= measure(alike, truth)
     for key, value in figures.items():
-        print(f"{key:24}{value:8.3f}")
+        print(f"{key:40}{value:8.3f}")
     return {"bench": "semantic", "through": options.through, **figures}
 
 

@@ -9,12 +9,14 @@ import os
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from library import library
 from no_match import HALVES, share_without_hits
 
+from imgd import QueryEncoder
 from imgd.config import SearchSettings
 from imgd.errors import SearchError
 from imgd.index.spaces import SpaceIndexes
@@ -45,29 +47,37 @@ def plain_words(query: str) -> str:
     return " ".join("".join(sign if sign.isalnum() else " " for sign in query.replace("'s", "")).split())
 
 
-class OneEncoder:
-    """The concept encoder in this process."""
+class TextEncoders:
+    """The encoders of concepts and of descriptions, in this process; each text is encoded once.
+
+    `describes`: whether searches ask the space of descriptions.
+    """
 
     def __init__(self, models: Path) -> None:
+        from imgd_concepts.descriptions import DescriptionQueryEncoder, DescriptionSettings
         from imgd_concepts.query import ConceptQueryEncoder
         from imgd_concepts.settings import ConceptSettings
 
         directories = {name: models / name for name in ConceptQueryEncoder.requires}
-        self._encoder = ConceptQueryEncoder(ConceptSettings(), directories)
-        self._encoder.load("cpu")
+        concepts = ConceptQueryEncoder(ConceptSettings(), directories)
+        descriptions = DescriptionQueryEncoder(DescriptionSettings(), directories)
+        self._encoders: dict[str, QueryEncoder[Any]] = {each.space: each for each in (concepts, descriptions)}
+        for each in self._encoders.values():
+            each.load("cpu")
+        self._known: dict[tuple[str, str], npt.NDArray[np.float32]] = {}
+        self.describes = True
 
     def spaces(self) -> Sequence[str]:
-        return (str(self._encoder.space),)
+        return [space for space, each in self._encoders.items() if self.describes or not each.of_texts]
 
     def of_texts(self) -> Collection[str]:
-        return ()
+        return [space for space, each in self._encoders.items() if each.of_texts]
 
     def unable(self, *, photos: bool = False) -> Collection[str]:
         return self.spaces() if photos else ()
 
     def background(self, space: str) -> Sequence[str]:
-        del space
-        return tuple(self._encoder.background_texts)
+        return tuple(self._encoders[space].background_texts)
 
     def photo_edges(self) -> Mapping[str, int]:
         return {}
@@ -75,8 +85,11 @@ class OneEncoder:
     async def encode(
         self, space: str, texts: Sequence[str], *, background: bool = False
     ) -> npt.NDArray[np.float32]:
-        del space, background
-        return np.asarray(self._encoder.encode_texts(texts))
+        del background
+        if new := [text for text in dict.fromkeys(texts) if (space, text) not in self._known]:
+            rows = np.asarray(self._encoders[space].encode_texts(new))
+            self._known |= {(space, text): row for text, row in zip(new, rows, strict=True)}
+        return np.stack([self._known[space, text] for text in texts])
 
     async def encode_photo(self, space: str, photo: PhotoToEncode) -> npt.NDArray[np.float32]:
         del space, photo
@@ -94,18 +107,20 @@ class NoFiles:
 class EngineRanking:
     """Searches as the daemon makes them, but with any cut-off: `outstanding` is that of imgd/search/cutoff.py."""
 
-    def __init__(self, engine: SearchEngine, runner: asyncio.Runner) -> None:
+    def __init__(self, engine: SearchEngine, runner: asyncio.Runner, encoders: TextEncoders) -> None:
         self._engine = engine
         self._runner = runner
+        self.encoders = encoders
         self._listed = (cutoff.LISTED, cutoff.BELOW_BEST)
         self.shipped = self.outstanding = cutoff.OUTSTANDING
 
     def __call__(self, query: str) -> Sequence[str]:
         """Names of the photos (below the corpus), best first."""
-        return self._found(plain_words(query), self.outstanding)
+        return self._found(plain_words(query), self.outstanding, describes=self.encoders.describes)
 
     @functools.cache  # noqa: B019 - as long as the benchmark
-    def _found(self, query: str, outstanding: float) -> Sequence[str]:
+    def _found(self, query: str, outstanding: float, *, describes: bool) -> Sequence[str]:
+        assert describes == self.encoders.describes
         cutoff.OUTSTANDING = outstanding
         cutoff.LISTED, cutoff.BELOW_BEST = (NO_CUTOFF, 100.0) if outstanding == NO_CUTOFF else self._listed
         answer = self._runner.run(self._engine.search(query, SearchOptions(DEPTH)))
@@ -113,10 +128,10 @@ class EngineRanking:
 
 
 @contextmanager
-def engine_ranking(corpus: Path, models: Path) -> Iterator[EngineRanking]:
-    """A daemon analyzes the photos and ends; then its library is searched from here."""
+def engine_ranking(photos: Path, models: Path) -> Iterator[EngineRanking]:
+    """A daemon analyzes the photos of a folder and ends; then its library is searched from here."""
     settings = {"paths": {"models_dir": str(models)}}
-    with library(roots=[corpus / "05_semantic"], settings=settings, plugins=None) as owned:
+    with library(roots=[photos], settings=settings, plugins="concepts") as owned:
         owned.start()
         owned.wait(600)
         owned.stop()
@@ -125,17 +140,18 @@ def engine_ranking(corpus: Path, models: Path) -> Iterator[EngineRanking]:
             text_index = stack.enter_context(contextlib.closing(TextIndex(owned.text_database)))
             runner = stack.enter_context(asyncio.Runner())
             vectors = owned.database.parent / "vectors"
+            encoders = TextEncoders(models)
             engine = SearchEngine(
                 database,
                 text_index,
                 SpaceIndexes(database, vectors),
-                OneEncoder(models),
+                encoders,
                 files=NoFiles(),
                 settings=SearchSettings(),
                 cache=vectors,
             )
             runner.run(engine.warm())
-            yield EngineRanking(engine, runner)
+            yield EngineRanking(engine, runner, encoders)
 
 
 def print_fits(ranking: EngineRanking, recall_at_5: Callable[[Ranking], float]) -> dict[str, float]:
