@@ -19,7 +19,7 @@ PLUGINS = sorted(path.parent for path in REPOSITORY.glob("plugins/*/pyproject.to
 FLOORS: tuple[tuple[frozenset[str], ...], ...] = (
     # Within a floor, a later group may import an earlier one; parts of one group never import each other.
     (
-        frozenset({"errors", "domain", "facts", "model"}),
+        frozenset({"errors", "domain", "facts", "model", "patience"}),
         frozenset({"analyzer", "config"}),
         frozenset({"hookspecs"}),
     ),

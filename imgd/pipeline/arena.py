@@ -59,11 +59,13 @@ class Arena:
 class ArenaView:
     """A child's side: all of the arena mapped, its own line to write, and the file `fd` to hold locks on."""
 
-    def __init__(self, fd: int, size_bytes: int, index: int) -> None:
-        self.memory = mmap.mmap(fd, size_bytes)
+    def __init__(self, fd: int, size_bytes: int, index: int, *, read_only: bool = False) -> None:
+        """`read_only`: whoever writes into the pixels, by whatever means, ends this process and nothing else."""
+        self.memory = mmap.mmap(fd, size_bytes, prot=mmap.PROT_READ) if read_only else mmap.mmap(fd, size_bytes)
+        self._lines = mmap.mmap(fd, _HEAD_BYTES)
         self.fd = fd
         self._line = index * _LINE_BYTES
 
     def write_line(self, text: str) -> None:
         data = text.encode(errors="replace")[: _LINE_BYTES - 1] + b"\0"
-        self.memory[self._line : self._line + len(data)] = data
+        self._lines[self._line : self._line + len(data)] = data

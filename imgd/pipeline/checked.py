@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Iterator
 from typing import Any, TypeAlias
@@ -43,7 +44,8 @@ def check_finding(analyzer: AnalyzerClass, finding: object) -> StoredFinding:
 
 def plain_finding(stored: StoredFinding) -> Finding:
     """A stored finding as an analyzer that named its maker in `after` receives it (without vectors)."""
-    return Finding(stored.facts, tuple(stored.texts), tuple(stored.tags), tuple(stored.regions))
+    # Facts of its own: what it does to them is not done to the finding, which may not have been sent yet.
+    return Finding(copy.deepcopy(stored.facts), tuple(stored.texts), tuple(stored.tags), tuple(stored.regions))
 
 
 class _Check:

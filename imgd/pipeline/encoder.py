@@ -44,7 +44,7 @@ def _encode(encoder: Any, request: EncodeRequest) -> EncodeAnswer:
         count, what = (1, "photo") if request.photo is not None else (len(request.texts), "texts")
         if rows.ndim != 2 or len(rows) != count or not np.isfinite(rows).all():
             raise ValueError(f"returned {rows.shape} for {count} {what}, or numbers that are not finite")
-    except Exception as error:  # noqa: BLE001 - a plugin may raise anything
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - a plugin may raise anything
         return EncodeAnswer(request.number, error=describe_error(error))
     return EncodeAnswer(request.number, rows.tobytes())
 

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import os
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
 from imgd.analyzers.preview import preview_path
-from imgd.domain import Decoded, DecodeReport, Outcome, StoredFinding
+from imgd.domain import Decoded, Outcome, StoredFinding
 from imgd.pipeline.arena import Arena
 from imgd.pipeline.commit import AfterCommit, Committer
-from imgd.pipeline.lanes import Lane
+from imgd.pipeline.flight import Flight
+from imgd.pipeline.lanes import MAX_CONVICTIONS, Lane
 from imgd.pipeline.messages import (
     DECODING,
     WAITING,
@@ -60,35 +61,6 @@ class PipelineListener(Protocol):
         """imgd's own code raised: the daemon cannot go on like this."""
 
 
-@dataclass(slots=True)
-class Flight:
-    """One photo on its way. `slot`: where its pixels lie in shared memory, -1 for nowhere."""
-
-    plan: Plan
-    slot: int = -1
-    report: DecodeReport | None = None
-    route: str = ""
-    reported: bool = False
-    findings: dict[str, StoredFinding] = field(default_factory=dict)
-    uncommitted: set[str] = field(default_factory=set)  # analyzers
-    levels: Mapping[int, Level] = field(default_factory=dict)  # by edge
-    no_pixels: str = ""  # why there are none
-    to_lanes: list[str] = field(default_factory=list)  # analyzers that wait for what others find
-    in_lanes: set[str] = field(default_factory=set)
-    put_off: set[str] = field(default_factory=set)
-    look_again: bool = False  # more of it may have come to be owed since it was claimed
-
-    @property
-    def is_out(self) -> bool:
-        """Whether a lane has something to find yet."""
-        return bool(self.in_lanes or self.to_lanes)
-
-    @property
-    def attempts(self) -> int:
-        """How often its jobs were postponed before."""
-        return max((job.attempts for job in self.plan.photo.jobs), default=0)
-
-
 class Flights:
     """All photos on their way. `moved` is called whenever one got on; `owed` when more of one may be owed."""
 
@@ -128,6 +100,7 @@ class Flights:
         self._owed = owed
         self._flights: dict[int, Flight] = {}
         self._deaths: dict[int, int] = {}
+        self._convictions: Counter[str] = Counter()  # photos in a row at which workers died of an analyzer
         self._faults: dict[str, str] = {}
         self._pool_fault = ""
         self._pool: WorkerPool | None = None
@@ -156,7 +129,8 @@ class Flights:
     @property
     def faults(self) -> list[str]:
         """What keeps findings from being made or stored at present, in sentences."""
-        return [*self._faults.values(), *filter(None, [self._pool_fault, self.committer.fault])]
+        leaks = [leak for lane in self._lanes for leak in lane.leaks.values()]
+        return [*self._faults.values(), *leaks, *filter(None, [self._pool_fault, self.committer.fault])]
 
     def launch(self, plan: Plan, findings: dict[str, StoredFinding], *, look_again: bool) -> None:
         """Send a claimed photo to the workers; the caller has seen to it that there is room. `look_again`: more of
@@ -173,7 +147,10 @@ class Flights:
 
     def photo_worked(self, task: PhotoTask, result: PhotoResult, size_bytes: int) -> None:
         flight = self._flights[task.photo_id]
+        flight.at_worker = False
         self._deaths.pop(task.photo_id, None)
+        if result.leaky:
+            self._faults[f"leak {result.leaky}"] = f"analyzer {result.leaky}: {result.leak}"
         flight.report, flight.route = result.report, result.route
         reason = result.reason or (result.report.damage if result.report else "")
         if result.status is PhotoStatus.UNREADABLE and not result.transient:
@@ -195,11 +172,30 @@ class Flights:
             self._submit(flight)
             return
         del self._deaths[task.photo_id]
+        flight.at_worker = False
+        if doing in flight.plan.inline:
+            self._convict(flight, doing, reason, transient=is_unsure)
+            return
         said = f"{'decoding it' if doing in (DECODING, WAITING) else f'analyzer {doing}'}: {reason}"
         if is_unsure:
             self._postpone_all(flight, said)
         else:
             self._fail_all(flight, said)
+
+    def _convict(self, flight: Flight, name: str, reason: str, *, transient: bool) -> None:
+        """Workers die of an inline analyzer at this photo: it fails, and the others go on without it. Where it
+        does so at several photos in a row, it is the analyzer that does not work, and is set aside."""
+        flight.left_out.add(name)
+        self._convictions[name] += 1
+        transient = transient and flight.attempts < _MAX_ATTEMPTS
+        if not transient and self._convictions[name] >= MAX_CONVICTIONS and name in self.ids:
+            said = f"{name}: {reason} at {self._convictions[name]} photos in a row"
+            self.analyzers_unloadable({name: said})
+        else:
+            self._add_outcome(
+                flight, AnalyzerOutcome(name, reason=f"analyzer {name}: {reason}", transient=transient)
+            )
+        self._submit(flight)
 
     def item_analyzed(self, item: LaneItem, outcome: AnalyzerOutcome, size_bytes: int = 0) -> None:
         flight = self._flights[item.photo_id]
@@ -221,6 +217,8 @@ class Flights:
             if any(lane.hosts(name) for lane in self._lanes):
                 continue  # it does not work on one device, but on another
             self._listener.analyzer_broke(name, reason)
+            if self._pool is not None:
+                self._pool.bar([name])
             self.active.pop(self.ids.pop(name, -1), None)
 
     def worker_free(self) -> None:
@@ -253,6 +251,7 @@ class Flights:
     def _submit(self, flight: Flight) -> None:
         assert self._pool is not None
         photo, plan = flight.plan.photo, flight.plan
+        flight.at_worker = True
         stand_in = None
         if plan.from_preview:
             preview = os.fsencode(preview_path(self._previews, photo.photo_id))
@@ -263,7 +262,7 @@ class Flights:
                 photo.path,
                 photo.stat,
                 photo.sidecars,
-                plan.inline,
+                tuple(name for name in plan.inline if name in self.ids and name not in flight.left_out),
                 plan.model_edges,
                 flight.slot,
                 flight.findings,
@@ -330,6 +329,7 @@ class Flights:
         if outcome.finding is not None:
             flight.findings[outcome.analyzer] = outcome.finding
             self._faults.pop(outcome.analyzer, None)
+            self._convictions.pop(outcome.analyzer, None)
         elif outcome.transient:
             flight.put_off.add(outcome.analyzer)
             self._faults[outcome.analyzer] = f"{outcome.analyzer}: {outcome.reason}"
@@ -358,6 +358,7 @@ class Flights:
     def _fail_all(self, flight: Flight, reason: str, retry_in_s: float | None = None) -> None:
         photo = flight.plan.photo
         names = [name for name in (*flight.plan.inline, *flight.plan.models) if name in self.ids]
+        names = [name for name in names if name not in flight.left_out]
         flight.uncommitted.update(names)
         self.committer.add(
             self._take_report(flight),

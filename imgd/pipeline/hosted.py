@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import importlib
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
+
+import msgspec
 
 from imgd.analyzer import Analyzer, ImageFormat
 from imgd.domain import Failure, Finding, PhotoInput
@@ -15,6 +17,10 @@ from imgd.pipeline.checked import check_finding, clean_text
 from imgd.pipeline.messages import AnalyzerOutcome, AnalyzerSpec
 
 log = logging.getLogger(__name__)
+
+MAX_FINDING_BYTES = 8 << 20
+"""The most that one analyzer may say of one photo, as it is sent: a thousand faces with vectors have 2 MB."""
+_ENCODER = msgspec.msgpack.Encoder()
 
 _OUT_OF_MEMORY = (
     "out of memory",  # CUDA, ONNX Runtime, CuPy
@@ -55,7 +61,7 @@ def load_hosted(
         try:
             instance = make_hosted(spec)
             instance.load(device)
-        except Exception as error:  # noqa: BLE001 - a plugin may raise anything: it becomes that plugin's fault
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - a plugin may raise anything: it is that plugin's fault
             short = f"not enough memory on {device} to load it" if is_out_of_memory(error) else ""
             faults[spec.name] = short or describe_error(error)
         else:
@@ -93,7 +99,7 @@ class Fault:
     device: bool = False
 
     @classmethod
-    def of(cls, error: Exception) -> Fault:
+    def of(cls, error: BaseException) -> Fault:
         memory = is_out_of_memory(error)
         device = not memory and any(words in str(error) for words in _DEVICE_FAULTS)
         return cls(describe_error(error), isinstance(error, DiskFullError), memory, device)
@@ -124,7 +130,8 @@ def analyze(
     if len(photos) > size:
         parts = [photos[start : start + size] for start in range(0, len(photos), size)]
         return [outcome for part in parts for outcome in analyze(analyzer, part, allowance)]
-    return settle(analyzer, photos, attempt(lambda: analyzer.analyze(photos), len(photos)), allowance)
+    # A list of its own: what it does to that is not done to ours.
+    return settle(analyzer, photos, attempt(lambda: analyzer.analyze(list(photos)), len(photos)), allowance)
 
 
 def attempt(ask: Callable[[], Sequence[Finding | Failure]], count: int) -> list[Finding | Failure] | Fault:
@@ -133,7 +140,7 @@ def attempt(ask: Callable[[], Sequence[Finding | Failure]], count: int) -> list[
         answers = list(ask())
         if len(answers) != count:
             raise ValueError(f"returned {len(answers)} findings for {count} photos")
-    except Exception as error:  # noqa: BLE001 - a plugin may raise anything
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - a plugin may raise anything
         return Fault.of(error)
     return answers
 
@@ -181,6 +188,25 @@ def _outcome(analyzer: Analyzer[Any], answer: Finding | Failure) -> AnalyzerOutc
     if isinstance(answer, Failure):
         return AnalyzerOutcome(analyzer.name, reason=clean_text(answer.reason) or "the analyzer gave no reason")
     try:
-        return AnalyzerOutcome(analyzer.name, check_finding(type(analyzer), answer))
+        finding = check_finding(type(analyzer), answer)
+        size = len(_ENCODER.encode(finding))
     except ImgdError as error:
         return AnalyzerOutcome(analyzer.name, reason=str(error))
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - reading an answer may run the plugin's code
+        return AnalyzerOutcome(analyzer.name, reason=describe_error(error))
+    if size > MAX_FINDING_BYTES:
+        most = MAX_FINDING_BYTES >> 20
+        return AnalyzerOutcome(
+            analyzer.name,
+            reason=f"its finding is too large: {size / (1 << 20):.0f} MB of one photo, and {most} MB is the most",
+        )
+    return AnalyzerOutcome(analyzer.name, finding)
+
+
+def close_hosted(analyzers: Iterable[Analyzer[Any]]) -> None:
+    """Close all of them, whatever one of them does."""
+    for analyzer in analyzers:
+        try:
+            analyzer.close()
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - a plugin may raise anything
+            log.warning("analyzer %s: close() raised %s", analyzer.name, describe_error(error))

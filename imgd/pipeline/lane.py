@@ -19,8 +19,12 @@ from imgd.pipeline.allotment import Allotment, LaneMemory
 from imgd.pipeline.arena import ArenaView
 from imgd.pipeline.channel import Channel, ChannelClosedError, MessageTooLargeError
 from imgd.pipeline.checked import plain_finding
-from imgd.pipeline.hosted import DeviceFaultError, Fault, analyze, attempt, load_hosted, settle
+from imgd.pipeline.growth import Growth
+from imgd.pipeline.hosted import DeviceFaultError, Fault, analyze, attempt, close_hosted, load_hosted, settle
 from imgd.pipeline.messages import AnalyzerOutcome, LaneBatch, LaneEnd, LaneItem, LaneReady, LaneResult, LaneSetup
+
+_LEAK_BYTES = 256 << 20
+"""What a lane that has run out of memory must have grown by, after its models were loaded, to call that a leak."""
 
 LaneChannel = Channel[LaneReady | LaneResult | LaneEnd, LaneBatch]
 
@@ -31,20 +35,21 @@ def run(connection: socket.socket, fds: list[int], setup: LaneSetup) -> None:
     os.environ.setdefault("CUDA_DEVICE_ORDER", "PCI_BUS_ID")  # so that cuda:1 is the second that nvidia-smi lists
     memory = LaneMemory(setup.device, setup.memory_mb)
     memory.bound()
-    arena = ArenaView(fds[0], setup.arena_bytes, setup.index)
+    arena = ArenaView(fds[0], setup.arena_bytes, setup.index, read_only=True)
     channel: LaneChannel = Channel(connection, LaneBatch)
     analyzers, faults = load_hosted(setup.analyzers, setup.device, arena.write_line)
     allotments, room_mb = memory.allot(analyzers)
+    growth = Growth(_LEAK_BYTES)
     try:
         channel.send(LaneReady(faults, {name: each.size for name, each in allotments.items()}, room_mb))
-        _Desk(channel, arena, analyzers, allotments).work()
+        _Desk(channel, arena, analyzers, allotments, growth).work()
     except DeviceFaultError as error:
-        channel.send(LaneEnd(str(error)))
+        leaky = growth.culprit if growth.is_too_much else ""
+        channel.send(LaneEnd(str(error), leaky, growth.sentence))
         return  # whoever drove the device may hang in `close`
     except ChannelClosedError:
         pass
-    for analyzer in analyzers.values():
-        analyzer.close()
+    close_hosted(analyzers.values())
 
 
 class _Inbox:
@@ -100,11 +105,13 @@ class _Desk:
         arena: ArenaView,
         analyzers: Mapping[str, Analyzer[Any]],
         allotments: Mapping[str, Allotment],
+        growth: Growth,
     ) -> None:
         self._channel = channel
         self._arena = arena
         self._analyzers = analyzers
         self._allotments = allotments
+        self._growth = growth
 
     def work(self) -> None:
         """Until the main process wants no more.
@@ -130,8 +137,8 @@ class _Desk:
         if begun.ahead:
             self._arena.write_line(begun.line)
             try:
-                begun.begun = analyzer.begin(photos)
-            except Exception as error:
+                begun.begun = analyzer.begin(list(photos))
+            except (Exception, SystemExit) as error:
                 begun.begun = fault = Fault.of(error)
                 if fault.device:  # the batch before it could not be finished, and would be blamed
                     raise DeviceFaultError(fault.reason) from error
@@ -140,7 +147,8 @@ class _Desk:
     def _finish(self, last: _Begun) -> None:
         self._arena.write_line(last.line)
         name, allotment = last.batch.analyzer, self._allotments[last.batch.analyzer]
-        outcomes = self._outcomes(last, self._analyzers[name], allotment)
+        with self._growth.during(name):
+            outcomes = self._outcomes(last, self._analyzers[name], allotment)
         allotment.worked = allotment.worked or any(each.finding for each in outcomes)
         try:
             self._channel.send(LaneResult(name, outcomes, allotment.size))

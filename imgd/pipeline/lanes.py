@@ -8,7 +8,7 @@ import logging
 import signal
 import time
 from collections import deque
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Protocol
 
 from imgd.pipeline.arena import Arena
@@ -23,6 +23,7 @@ from imgd.pipeline.messages import (
     LaneResult,
     LaneSetup,
 )
+from imgd.pipeline.pending import Pending
 from imgd.pipeline.pool import describe_exit
 from imgd.pipeline.process import Child, ChildStarter
 from imgd.pipeline.tasks import start_task
@@ -57,36 +58,6 @@ class LaneListener(Protocol):
         """imgd's own code raised: the daemon cannot go on like this."""
 
 
-@dataclass(slots=True)
-class _Pending:
-    """What one analyzer has yet to do.
-
-    `batch_size`: of `most`, what the lane's memory allows. `suspects`: parts of a batch that killed the lane, each
-    tried by itself. `convicted`: photos that killed it alone, with the reason; they fail once the analyzer has
-    served another one. `fatal_size`: the smallest batch that killed the lane, where no photo is convicted yet.
-    """
-
-    most: int
-    batch_size: int
-    items: deque[tuple[float, LaneItem]] = field(default_factory=deque)
-    suspects: deque[list[LaneItem]] = field(default_factory=deque)
-    convicted: list[tuple[LaneItem, str]] = field(default_factory=list)
-    convictions: int = 0
-    fatal_size: int = 0
-
-    @property
-    def waiting(self) -> int:
-        return len(self.items) + sum(len(part) for part in self.suspects)
-
-    @property
-    def since(self) -> float:
-        """Since when the oldest of its items waits."""
-        return self.items[0][0]
-
-    def resize(self, size: int) -> None:
-        self.batch_size = max(1, min(self.most, size))
-
-
 class Lane:
     """One device's process with its model analyzers; starts with the first item, unloads when idle."""
 
@@ -111,7 +82,7 @@ class Lane:
         self._timeout_s = timeout_s
         self._idle_s = idle_s
         self._most = dict(batch_sizes)
-        self._pending = {name: _Pending(size, size) for name, size in batch_sizes.items()}
+        self._pending = {name: Pending(size, size) for name, size in batch_sizes.items()}
         self._sent: deque[LaneBatch] = deque()
         self._costs = costs or CostMeter()
         self._clock = BatchClock()
@@ -125,6 +96,8 @@ class Lane:
         self._suspect_had_its_turn = False
         self._task: asyncio.Task[None] | None = None
         self.device = setup.device
+        self.leaks: dict[str, str] = {}
+        """What is to be told of analyzers for whose sake this lane was replaced, by name."""
 
     def start(self) -> None:
         self._task = start_task(self._run(), f"lane {self.device}", self._listener.part_failed)
@@ -235,8 +208,12 @@ class Lane:
                 self._take(message, channel.received_bytes)
             elif isinstance(message, LaneEnd):
                 self._last_words = message.reason
+                if message.leaky:
+                    self.leaks[message.leaky] = f"analyzer {message.leaky}: {message.leak}"
 
     def _take(self, result: LaneResult, size_bytes: int) -> None:
+        if not self._sent or len(result.outcomes) != len(self._sent[0].items):
+            raise UnreadableMessageError
         batch = self._sent.popleft()
         self._costs.add(batch.analyzer, self.device, len(batch.items), self._clock.done())
         self._last_heard = time.monotonic()
@@ -371,7 +348,7 @@ class Lane:
             pending.resize(pending.batch_size)
             pending.fatal_size = 0
 
-    def _punish(self, pending: _Pending, name: str) -> None:
+    def _punish(self, pending: Pending, name: str) -> None:
         convicted, pending.convicted = pending.convicted, []
         for item, reason in convicted:
             self._listener.item_analyzed(item, AnalyzerOutcome(name, reason=reason))
@@ -388,7 +365,7 @@ class Lane:
             pending = self._pending[name]
             back = [item for _, item in pending.items] + [item for part in pending.suspects for item in part]
             back += [item for item, _ in pending.convicted]
-            self._pending[name] = _Pending(pending.most, pending.batch_size)
+            self._pending[name] = Pending(pending.most, pending.batch_size)
             for item in back:
                 self._listener.item_returned(name, item, reason)
 

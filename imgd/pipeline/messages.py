@@ -89,7 +89,8 @@ class PhotoStatus(enum.StrEnum):
 
 class PhotoResult(Struct, frozen=True, array_like=True, tag=True):
     """A worker's answer to a PhotoTask. `reason`: why there are no pixels, or why the file was not read;
-    `transient`: that may pass by itself. `route`: the step of the decode ladder that gave the pixels.
+    `transient`: that may pass by itself. `leaky`: the analyzer to which it is due that the worker has grown too
+    large and ends, and `leak`, a sentence about that. `route`: the step of the decode ladder that gave the pixels.
     `spent_s`: the seconds that each inline analyzer took, and under "" those of all the rest."""
 
     photo_id: int
@@ -101,6 +102,8 @@ class PhotoResult(Struct, frozen=True, array_like=True, tag=True):
     transient: bool = False
     route: str = ""
     spent_s: dict[str, float] = {}
+    leaky: str = ""
+    leak: str = ""
 
 
 class LaneItem(Struct, frozen=True, array_like=True):
@@ -143,9 +146,12 @@ class LaneResult(Struct, frozen=True, array_like=True, tag=True):
 
 
 class LaneEnd(Struct, frozen=True, array_like=True, tag=True):
-    """A lane's last message: why it cannot go on, in words that follow its name."""
+    """A lane's last message: why it cannot go on, in words that follow its name. `leaky` and `leak` are as those
+    of a worker's answer."""
 
     reason: str
+    leaky: str = ""
+    leak: str = ""
 
 
 class FilePixels(Struct, frozen=True, array_like=True):

@@ -22,6 +22,8 @@ from typing import Any, NoReturn
 
 import msgspec
 
+from imgd.pipeline.voices import Voices
+
 _HEAD = struct.Struct("<I")
 _MAX_FDS = 4
 _PR_SET_PDEATHSIG = 1
@@ -60,16 +62,24 @@ def main() -> None:
 
 
 def _serve(control: socket.socket, selector: selectors.BaseSelector) -> None:
+    voices = Voices()
     while True:
         for key, _events in selector.select():
             if key.fileobj is control:
                 request = _receive(control)
                 if request is None:
+                    voices.drain()
                     return
-                pid = _fork(control, *request)
+                heard, mouth = voices.open(_name(request[0]))
+                selector.register(heard, selectors.EVENT_READ, voices)
+                pid = _fork(control, mouth, *request)
                 pidfd = os.pidfd_open(pid)
                 selector.register(pidfd, selectors.EVENT_READ, pid)
                 _answer(control, Birth(pid))
+            elif key.data is voices:
+                if not voices.pass_on(key.fd):
+                    selector.unregister(key.fileobj)
+                    os.close(key.fd)
             else:
                 selector.unregister(key.fileobj)
                 os.close(key.fd)
@@ -96,12 +106,20 @@ def _answer(control: socket.socket, message: Birth | Death) -> None:
     control.sendall(_HEAD.pack(len(body)) + body)
 
 
-def _fork(control: socket.socket, body: bytes, fds: list[int]) -> int:
+def _name(body: bytes) -> str:
+    name: str = pickle.loads(body)[1]
+    return name
+
+
+def _fork(control: socket.socket, mouth: int, body: bytes, fds: list[int]) -> int:
     nursery = os.getpid()
     pid = os.fork()
     if not pid:
+        os.dup2(mouth, 1)
+        os.dup2(mouth, 2)
+        os.close(mouth)
         _live(nursery, control, body, fds)
-    for fd in fds:
+    for fd in (mouth, *fds):
         os.close(fd)
     return pid
 

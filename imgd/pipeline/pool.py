@@ -4,13 +4,16 @@ worse for it."""
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import enum
 import logging
 import signal
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Protocol
+
+from msgspec import structs
 
 from imgd.pipeline.arena import Arena
 from imgd.pipeline.channel import AsyncChannel, ChannelClosedError, UnreadableMessageError
@@ -91,6 +94,7 @@ class WorkerPool:
         self.count = count
         self._hands = [_Hand(self, index) for index in range(count)]
         self._tasks: list[asyncio.Task[None]] = []
+        self._barred: set[str] = set()
 
     def start(self) -> None:
         self._tasks = [
@@ -113,7 +117,16 @@ class WorkerPool:
         self._added.set()
 
     def take(self) -> PhotoTask | None:
-        return self._queue.popleft() if self._queue else None
+        if not self._queue:
+            return None
+        task = self._queue.popleft()
+        if self._barred.isdisjoint(task.analyzers):
+            return task
+        return structs.replace(task, analyzers=tuple(name for name in task.analyzers if name not in self._barred))
+
+    def bar(self, analyzers: Iterable[str]) -> None:
+        """Let no worker load these, and ask none for what they find."""
+        self._barred.update(analyzers)
 
     def put_back(self, tasks: deque[PhotoTask]) -> None:
         """Tasks that a dead worker had not begun."""
@@ -127,6 +140,8 @@ class WorkerPool:
 
     async def start_worker(self, index: int) -> Child:
         setup = self._make_setup(index)
+        allowed = tuple(each for each in setup.analyzers if each.name not in self._barred)
+        setup = dataclasses.replace(setup, analyzers=allowed)
         return await self._starter.start(
             "imgd.pipeline.worker:run", f"imgd-worker{index}", setup, [self._arena.fd]
         )

@@ -33,7 +33,8 @@ from imgd.pipeline.arena import ArenaView
 from imgd.pipeline.channel import Channel, ChannelClosedError, MessageTooLargeError
 from imgd.pipeline.checked import plain_finding
 from imgd.pipeline.costs import CACHED_PREVIEW
-from imgd.pipeline.hosted import analyze, load_formats, load_hosted
+from imgd.pipeline.growth import Growth
+from imgd.pipeline.hosted import analyze, close_hosted, load_formats, load_hosted
 from imgd.pipeline.messages import (
     DECODING,
     WAITING,
@@ -68,17 +69,22 @@ def run(connection: socket.socket, fds: list[int], setup: WorkerSetup) -> None:
         for _ in range(setup.recycle_after):
             opened = tasks.take()
             allow_cpu(limits.cpu_s)
+            result = worker.work(opened)
+            spent = worker.growth.is_too_much  # what is left might not do for the next photo
+            if spent:
+                result = structs.replace(result, leaky=worker.growth.culprit, leak=worker.growth.sentence)
             try:
-                channel.send(worker.work(opened))
+                channel.send(result)
             except MessageTooLargeError:
                 channel.send(worker.refuse(opened.task, "the findings of this photo are too large"))
+            if spent:
+                break
     except ChannelClosedError:
         pass
     finally:
         with contextlib.suppress(OSError):
             connection.shutdown(socket.SHUT_RDWR)  # no photo waits for an analyzer that takes its time to close
-        for analyzer in analyzers.values():
-            analyzer.close()
+        close_hosted(analyzers.values())
 
 
 class Worker:
@@ -92,6 +98,7 @@ class Worker:
         self._registry = registry
         self._limits = limits
         self._spent_s: dict[str, float] = {}
+        self.growth = Growth(limits.memory_bytes // 2)
 
     def work(self, opened: OpenedTask) -> PhotoResult:
         """Everything that a task asks for, from the one open of its file; or from the photo's cached preview."""
@@ -182,6 +189,8 @@ class Worker:
             height=picture.height if picture else 0,
             file=file,
         )
+        # Before any plugin sees them: what one does to its pixels by force is not done to those of the lanes.
+        shares = [self._share(levels[edge], edge, task) for edge in task.model_edges if edge in levels]
         for name, edge in needs.items():
             if edge and edge not in levels:
                 outcomes.append(AnalyzerOutcome(name, reason=reason))
@@ -195,7 +204,7 @@ class Worker:
             PhotoStatus.DONE,
             reason,
             outcomes=outcomes,
-            levels=[self._share(levels[edge], edge, task) for edge in task.model_edges if edge in levels],
+            levels=shares,
             route=picture.route if picture else "",
         )
 
@@ -232,7 +241,8 @@ class Worker:
             sidecars=_read_sidecars(task) if analyzer.reads_sidecars else (),
             findings={each: plain_finding(prior[each]) for each in analyzer.after if each in prior},
         )
-        outcome = analyze(analyzer, [photo])[0]
+        with self.growth.during(name):
+            outcome = analyze(analyzer, [photo])[0]
         self._spent_s[name] = self._spent_s.get(name, 0.0) + time.perf_counter() - began
         return outcome
 

@@ -175,3 +175,135 @@ def test_a_format_that_only_workers_cannot_import_is_left_out_there(tmp_path: Pa
         assert seen.exists()
         assert library.found("anyway") == ["photo.jpg"]
         assert "plugin_elsewhere.Dots is left out: ModuleNotFoundError" in library.log.read_text()
+
+
+_WORKING = """
+import os
+import signal
+import threading
+
+from imgd import Analyzer, Device, Finding, Needs, hookimpl
+
+
+class Odd(Analyzer):
+    name = "odd"
+    version = "1"
+    needs = Needs(edge=64)
+    {declares}
+
+    def analyze(self, photos):
+        {does}
+
+
+@hookimpl
+def imgd_analyzers(settings):
+    return [Odd]
+"""
+
+
+@pytest.mark.parametrize(
+    ("does", "said"),
+    [
+        ("os.kill(os.getpid(), signal.SIGSEGV)", "was killed by signal 11 at 3 photos in a row"),
+        ("threading.Event().wait()", "took longer than 2 s at 3 photos in a row"),
+        ("os._exit(0)", "ended with status 0 at 3 photos in a row"),
+    ],
+)
+def test_an_inline_analyzer_that_ends_its_worker_at_every_photo_is_set_aside_and_the_others_finish(
+    does: str, said: str, tmp_path: Path
+) -> None:
+    folder = write_plugin(tmp_path / "site", "odd", _WORKING.format(declares="", does=does))
+    with daemon(plugins="odd", python_path=[folder]) as library:
+        photos = [make_photo(library.root / f"{number}.jpg", number, keyword="anyway") for number in range(8)]
+        library.configure(decode={"timeout_s": 2.0})
+        library.start()
+        answer = library.wait()
+        assert len(library.found("anyway")) == len(photos)
+        assert said in answer.err
+        states = {each["name"]: each for each in library.ctl("analyzers", "--json").lines}
+        assert states["odd"]["state"] == "broken"
+        assert said in states["odd"]["advice"]
+        assert {analyzer for _, analyzer in library.failed()} <= {"odd"}
+        for photo in photos:
+            assert set(library.findings(photo)) == {"metadata", "preview", "technical"}
+
+
+def test_an_inline_analyzer_that_ends_its_worker_at_one_photo_fails_there_alone(tmp_path: Path) -> None:
+    does = "[os.kill(os.getpid(), signal.SIGSEGV) for each in photos if 'bad' in each.path]; return [Finding()]"
+    folder = write_plugin(tmp_path / "site", "odd", _WORKING.format(declares="", does=does))
+    with daemon(plugins="odd", python_path=[folder]) as library:
+        photos = [make_photo(library.root / f"{name}.jpg", n) for n, name in enumerate(("bad", "b", "c", "d"))]
+        library.start()
+        library.wait()
+        assert library.failed() == {(str(photos[0]), "odd"): "analyzer odd: the worker was killed by signal 11"}
+        assert set(library.findings(photos[0])) == {"metadata", "preview", "technical"}
+        assert set(library.findings(photos[1])) == {"metadata", "preview", "technical", "odd"}
+
+
+def test_a_leaking_inline_analyzer_is_named_and_nobody_runs_out_of_memory(tmp_path: Path) -> None:
+    does = "kept.extend(bytes(40 << 20) for each in photos); return [Finding()]"
+    source = "kept = []\n" + _WORKING.format(declares="", does=does)
+    folder = write_plugin(tmp_path / "site", "odd", source)
+    with daemon(plugins="odd", python_path=[folder]) as library:
+        for number in range(30):
+            make_photo(library.root / f"{number}.jpg", number)
+        library.configure(decode={"memory_mb": 512})
+        library.start()
+        library.wait()
+        assert library.failed() == {}
+        assert library.rows("SELECT COUNT(*) FROM findings") == [(4 * 30,)]
+        assert "analyzer odd: it leaks: its process grew by" in library.faults()
+
+
+def test_what_an_analyzer_prints_without_end_fills_no_disk(tmp_path: Path) -> None:
+    folder = write_plugin(
+        tmp_path / "site",
+        "odd",
+        _WORKING.format(declares="", does="print('I am here! ' * 100_000); return [Finding()]"),
+    )
+    with daemon(plugins="odd", python_path=[folder]) as library:
+        for number in range(12):
+            make_photo(library.root / f"{number}.jpg", number)
+        library.start()
+        library.wait()
+        assert library.failed() == {}
+        assert "imgd-worker0 prints too much" in library.said
+        assert 100_000 < library.log.stat().st_size < 1_500_000
+
+
+def test_an_analyzer_that_writes_into_pixels_by_force_ends_its_lane_and_is_set_aside(
+    tmp_path: Path,
+) -> None:
+    does = "import ctypes; [ctypes.memset(each.image.ctypes.data, 7, 9) for each in photos]; return [Finding()]"
+    folder = write_plugin(tmp_path / "site", "odd", _WORKING.format(declares="device = Device.MODEL", does=does))
+    with daemon(plugins="odd", python_path=[folder]) as library:
+        for number in range(4):
+            make_photo(library.root / f"{number}.jpg", number)
+        library.start()
+        assert "odd was killed by signal 11 at 3 photos in a row" in library.wait().err
+
+
+@pytest.mark.parametrize("hook", ["import_", "call"])
+def test_a_plugin_that_keeps_the_main_process_or_leaves_it_is_left_out(hook: str, tmp_path: Path) -> None:
+    where = {"import_": "sys.exit('no')\n", "call": ""}[hook]
+    inside = {"import_": "return []", "call": "sys.exit('no')"}[hook]
+    source = f"import sys\nfrom imgd import hookimpl\n{where}@hookimpl\ndef imgd_analyzers():\n    {inside}\n"
+    folder = write_plugin(tmp_path / "site", "leaving", source)
+    with daemon(plugins="leaving", python_path=[folder]) as library:
+        library.start()
+        assert "SystemExit: no" in library.faults()
+
+
+def test_a_plugin_whose_import_never_ends_is_left_out(tmp_path: Path) -> None:
+    # The limit is shorter here: the module sets it before it hangs, as nobody would wait for the real one.
+    source = (
+        "import signal\nimport threading\n\nassert signal.getitimer(signal.ITIMER_REAL)[0] > 20\n"
+        "signal.setitimer(signal.ITIMER_REAL, 0.5)\nthreading.Event().wait()\n"
+    )
+    folder = write_plugin(tmp_path / "site", "endless", source)
+    with daemon(plugins="endless", python_path=[folder]) as library:
+        make_photo(library.root / "photo.jpg", 1, keyword="anyway")
+        library.start()
+        library.wait()
+        assert library.found("anyway") == ["photo.jpg"]
+        assert "it is left out: it took longer than 30 s" in library.faults()
