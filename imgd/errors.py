@@ -154,6 +154,12 @@ class PluginError(ImgdError):
     hint = "`imgctl analyzers` shows every plugin and its state; docs/writing-plugins.md has the contract."
 
 
+class PluginInstallError(ImgdError):
+    """The plugin is not installed or removed."""
+
+    hint = "`imgctl plugins install NAME --dry-run` shows what would be installed."
+
+
 class ModelError(ImgdError):
     """A model cannot be used."""
 

@@ -40,6 +40,7 @@ def _plugin_commands() -> Iterable[click.Command]:
         "resume": "imgd.cli.queue:resume",
         "analyzers": "imgd.cli.analyzers:analyzers",
         "models": "imgd.cli.models:models",
+        "plugins": "imgd.cli.plugins:plugins",
         "completion": "imgd.cli.completion:completion",
     },
 )

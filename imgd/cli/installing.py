@@ -1,0 +1,241 @@
+"""Plugins in and out of imgd's own environment, by its own pip, without harm to what is there."""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import importlib.metadata
+import json
+import os
+import re
+import subprocess
+import sys
+import sysconfig
+import tempfile
+from collections.abc import Collection, Iterable, Sequence
+from pathlib import Path
+
+import msgspec
+
+import imgd
+from imgd.errors import PluginInstallError
+
+GROUP = "imgd"
+FIRST_PARTY = ("caption", "clip", "concepts", "faces", "ocr")
+SAME_FILES = (
+    ("opencv-python-headless", "opencv-python", "opencv-contrib-python", "opencv-contrib-python-headless"),
+    ("onnxruntime", "onnxruntime-gpu", "onnxruntime-directml", "onnxruntime-openvino", "onnxruntime-training"),
+    ("faiss-cpu", "faiss-gpu", "faiss-gpu-cu11", "faiss-gpu-cu12"),
+    ("tensorflow", "tensorflow-cpu", "tensorflow-gpu", "tf-nightly"),
+    ("pillow", "pillow-simd"),
+)
+"""Distributions with the same files in the same place: pip lets them overwrite each other, and says nothing."""
+
+_NO_EXTRA = re.compile(r"\bextra\b")
+_REQUIREMENT = re.compile(r"([A-Za-z0-9._-]+)\s*(?:\[[^\]]*\])?\s*(.*)")
+
+
+class Change(msgspec.Struct, frozen=True):
+    """A distribution that an install brings (`old` is empty) or replaces. `requested`: it is the plugin itself."""
+
+    name: str
+    old: str
+    new: str
+    requested: bool = False
+
+
+def canonical(name: str) -> str:
+    """A distribution's name as PEP 503 compares them."""
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def installed() -> dict[str, importlib.metadata.Distribution]:
+    """What is installed beside imgd, by canonical name."""
+    importlib.invalidate_caches()
+    return {canonical(each.name): each for each in importlib.metadata.distributions() if each.name}
+
+
+def is_plugin(distribution: importlib.metadata.Distribution) -> bool:
+    return any(each.group == GROUP for each in distribution.entry_points)
+
+
+def plugin_named(name: str) -> importlib.metadata.Distribution:
+    """The installed plugin that people call `name`: its distribution, its short name, or its entry point.
+
+    Raises:
+        PluginInstallError: there is none, or it is none.
+    """
+    there = installed()
+    short = canonical(f"imgd-{name}")
+    for candidate in (canonical(name), short):
+        found = there.get(candidate)
+        if candidate == "imgd":
+            raise PluginInstallError("that is imgd itself", hint="`pip uninstall imgd` removes it.")
+        if found is not None and is_plugin(found):
+            return found
+    for found in there.values():
+        if any(each.group == GROUP and each.name == name for each in found.entry_points):
+            return found
+    if canonical(name) in there:
+        raise PluginInstallError(
+            f"{name} is no plugin of imgd", hint="`imgctl plugins list` shows those that are."
+        )
+    raise PluginInstallError(f"{name} is not installed", hint="`imgctl plugins list` shows what is.")
+
+
+def source_of(name: str) -> str:
+    """What pip is to be asked for: a folder for one that is there, or for the short name of a plugin whose source
+    lies beside imgd's own; else a name of the index."""
+    if os.sep in name or Path(name).is_dir():
+        folder = Path(name).expanduser().absolute()
+        if not ((folder / "pyproject.toml").is_file() or (folder / "setup.py").is_file()):
+            raise PluginInstallError(
+                f"{folder} holds no Python project", hint="Name the folder of its pyproject.toml."
+            )
+        return str(folder)
+    beside = Path(imgd.__file__).parents[1] / "plugins"
+    for candidate in (beside / f"imgd-{name}", beside / name):
+        if (candidate / "pyproject.toml").is_file():
+            return str(candidate)
+    return f"imgd-{name}" if name in FIRST_PARTY else name
+
+
+def requirements_of(there: Iterable[importlib.metadata.Distribution], roots: Collection[str]) -> list[str]:
+    """What the distributions `roots` need, and what those need in turn: lines that pip takes as constraints."""
+    by_name = {canonical(each.name): each for each in there}
+    lines: set[str] = set()
+    left, seen = list(roots), set()
+    while left:
+        name = left.pop()
+        if name in seen or name not in by_name:
+            continue
+        seen.add(name)
+        for requirement in by_name[name].requires or ():
+            wanted, _, marker = requirement.partition(";")
+            match = _REQUIREMENT.match(wanted.strip())
+            if match is None or "@" in wanted or _NO_EXTRA.search(marker):
+                continue
+            left.append(canonical(match[1]))
+            specifier = match[2].strip().strip("()")
+            if specifier:
+                lines.add(f"{match[1]}{specifier}" + (f" ;{marker}" if marker else ""))
+    return sorted(lines)
+
+
+def protected() -> list[str]:
+    """What imgd and the plugins that are installed need: nothing that is installed may go outside of it."""
+    there = installed()
+    roots = ["imgd", *(name for name, each in there.items() if is_plugin(each))]
+    return requirements_of(there.values(), roots)
+
+
+def plan(source: str, *, editable: bool = False) -> list[Change]:
+    """What installing `source` would change, by a dry run of pip that is held to what is protected.
+
+    Raises:
+        PluginInstallError: pip finds no way, or its way would do harm.
+    """
+    refuse_managed()
+    with tempfile.TemporaryDirectory(prefix="imgd-plugin-") as name:
+        constraints, report = Path(name) / "constraints.txt", Path(name) / "report.json"
+        constraints.write_text("".join(f"{line}\n" for line in protected()), encoding="utf-8")
+        what = ["-e", source] if editable else [source]
+        run_pip("install", "--dry-run", "--quiet", "-c", str(constraints), "--report", str(report), *what)
+        found = json.loads(report.read_text(encoding="utf-8"))["install"]
+    there = installed()
+    return [
+        Change(
+            name := canonical(each["metadata"]["name"]),
+            there[name].version if name in there else "",
+            each["metadata"]["version"],
+            bool(each.get("requested")),
+        )
+        for each in found
+    ]
+
+
+def refuse_harm(changes: Sequence[Change], without: Collection[str] = ()) -> None:
+    """Refuse a second owner of files that one distribution must own.
+
+    Raises:
+        PluginInstallError: naming both, and what can be done.
+    """
+    coming = {each.name for each in changes} - set(without)
+    after = coming | installed().keys()
+    for family in SAME_FILES:
+        owners = [name for name in family if name in after]
+        new = [name for name in owners if name in coming]
+        if len(owners) < 2 or not new:
+            continue
+        others = [name for name in owners if name != new[0]]
+        raise PluginInstallError(
+            f"it would bring {new[0]}, which overwrites the files of {' and '.join(others)}",
+            hint=f"Where {others[0]} serves it as well: `imgctl plugins install NAME --without {new[0]}`.",
+        )
+
+
+def carry_out(source: str, changes: Sequence[Change], *, editable: bool = False) -> None:
+    """Install what was planned, and nothing else."""
+    for each in changes:
+        if not each.requested:
+            continue
+        others = [f"{other.name}=={other.new}" for other in changes if not other.requested]
+        what = ["-e", source] if editable else [source if os.sep in source else f"{each.name}=={each.new}"]
+        if others:
+            run_pip("install", "--quiet", "--no-deps", *others)
+        # One that is there in the same version may have been changed since.
+        again = ["--force-reinstall"] if each.old else []
+        run_pip("install", "--quiet", "--no-deps", *again, *what)
+
+
+def refuse_managed() -> None:
+    """Refuse to touch an environment that belongs to the system's package manager (PEP 668).
+
+    Raises:
+        PluginInstallError: with what to do instead.
+    """
+    marker = Path(sysconfig.get_path("stdlib")) / "EXTERNALLY-MANAGED"
+    if sys.prefix == sys.base_prefix and marker.exists():
+        raise PluginInstallError(
+            f"the Python of imgd ({sys.executable}) belongs to the system's package manager",
+            hint="Install imgd into an environment of its own (`python3 -m venv DIR`, or `pipx install imgd`).",
+        )
+
+
+def run_pip(*arguments: str) -> None:
+    """Run imgd's own pip, with the user's own settings (index, proxy, certificates).
+
+    Raises:
+        PluginInstallError: with the reason that pip gives.
+    """
+    command = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--no-input", *arguments]
+    done = subprocess.run(
+        command,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        encoding="utf-8",
+        errors="replace",
+        check=False,
+        env=os.environ | {"PYTHONWARNINGS": "ignore"},
+    )
+    if done.returncode == 0:
+        return
+    if "No module named pip" in done.stderr:
+        raise PluginInstallError("pip is not there", hint=f"Install it with `{sys.executable} -m ensurepip`.")
+    said = [line.removeprefix("ERROR: ").strip() for line in done.stderr.splitlines()]
+    said = [line for line in said if line and not line.startswith(("WARNING", "[notice]"))]
+    conflict = any("conflict" in line or "constraint" in line for line in said)
+    what = (
+        "pip finds no version that goes with what imgd and its plugins need" if conflict else "pip could not do it"
+    )
+    raise PluginInstallError(f"{what}: {'; '.join(said[:8]) or done.stdout[-500:]}")
+
+
+@functools.cache
+def service_runs() -> bool:
+    """Whether imgd runs as a service of this user."""
+    command = ["systemctl", "--user", "is-active", "--quiet", "imgd"]
+    try:
+        return subprocess.run(command, capture_output=True, check=False, timeout=5).returncode == 0
+    except (OSError, subprocess.SubprocessError):
+        return False

@@ -1,0 +1,198 @@
+"""`imgctl plugins`, with real pip, real distributions and an environment that is thrown away."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+from throwaway import Throwaway
+
+_ANALYZER = """
+from imgd import Analyzer, Finding, Model, ModelFile, Needs, QueryEncoder, hookimpl
+
+
+class Toy(Analyzer):
+    name = "toy"
+    version = "1"
+    needs = Needs(edge=64)
+    {declares}
+
+    def analyze(self, photos):
+        return [Finding() for _ in photos]
+
+
+@hookimpl
+def imgd_analyzers(settings):
+    return [Toy]
+
+
+@hookimpl
+def imgd_models():
+    return [Model("toy-model", "A toy", "MIT", (ModelFile("w.bin", "0" * 64, 1, ("file:/nowhere",)),))]
+"""
+
+
+@pytest.fixture(scope="module")
+def environment(tmp_path_factory: pytest.TempPathFactory) -> Throwaway:
+    return Throwaway(tmp_path_factory.mktemp("plugins"))
+
+
+def write(
+    folder: Path,
+    name: str,
+    *,
+    code: str = "",
+    requires: Sequence[str] = (),
+    entry: bool = True,
+    version: str = "1",
+) -> Path:
+    """A project `name` with one module."""
+    module = name.replace("-", "_")
+    project = folder / name
+    project.mkdir(parents=True)
+    (project / "pyproject.toml").write_text(
+        f'[build-system]\nrequires = ["setuptools>=61"]\nbuild-backend = "setuptools.build_meta"\n\n'
+        f'[project]\nname = "{name}"\nversion = "{version}"\ndependencies = {json.dumps(list(requires))}\n\n'
+        + (f'[project.entry-points.imgd]\n{name.removeprefix("imgd-")} = "{module}"\n\n' if entry else "")
+        + f'[tool.setuptools]\npy-modules = ["{module}"]\n'
+    )
+    (project / f"{module}.py").write_text(code or _ANALYZER.format(declares="requires = ('toy-model',)"))
+    return project
+
+
+def test_a_plugin_is_planned_installed_listed_and_removed(environment: Throwaway, tmp_path: Path) -> None:
+    project = write(tmp_path, "imgd-toy", requires=["imgd>=0.1", "numpy>=1.26"])
+    planned = environment.imgctl("plugins", "install", str(project), "--dry-run")
+    assert (planned.returncode, planned.stdout) == (0, "would install imgd-toy 1\n"), planned.stderr
+    assert not environment.has("imgd-toy")
+
+    done = environment.imgctl("plugins", "install", str(project), "--json")
+    assert done.returncode == 0, done.stderr
+    answer = json.loads(done.stdout)
+    assert answer["changes"] == [{"name": "imgd-toy", "old": "", "new": "1", "requested": True}]
+    assert (answer["plugin"]["analyzers"], answer["plugin"]["missing"]) == (["toy"], ["toy-model"])
+    assert "`imgctl models pull toy-model`" in answer["advice"][0]
+    assert "next start of imgd" in answer["advice"][1]
+    assert environment.has("imgd-toy")
+
+    again = environment.imgctl("plugins", "install", str(project))
+    assert again.returncode == 0, again.stderr
+    assert "imgd-toy 1: installed\nanalyzers: toy\nmodels: toy-model\n" in again.stdout
+
+    listed = {
+        each["name"]: each
+        for each in map(json.loads, environment.imgctl("plugins", "list", "--json").stdout.splitlines())
+    }
+    assert listed["imgd"]["analyzers"] == ["metadata", "preview", "technical"]
+    assert (listed["toy"]["distribution"], listed["toy"]["state"]) == ("imgd-toy", "on")
+    none = environment.imgctl("plugins", "list", "--json", IMGD_PLUGINS="")
+    assert {each["state"] for each in map(json.loads, none.stdout.splitlines()) if each["name"] != "imgd"} == {
+        "left out"
+    }
+
+    gone = environment.imgctl("plugins", "uninstall", "toy")
+    assert gone.returncode == 0, gone.stderr
+    assert gone.stdout.startswith("imgd-toy 1: removed\nWhat it found in photos stays in the library")
+    assert not environment.has("imgd-toy")
+
+
+def test_what_overwrites_the_files_of_something_else_is_refused(environment: Throwaway, tmp_path: Path) -> None:
+    wheels = tmp_path / "wheels"
+    build(environment, write(tmp_path, "opencv-python", entry=False, version="99.0"), wheels)
+    project = write(tmp_path, "imgd-greedy", requires=["opencv-python"])
+    refused = environment.imgctl("plugins", "install", str(project), PIP_FIND_LINKS=str(wheels))
+    assert refused.returncode == 5
+    assert "it would bring opencv-python, which overwrites the files of opencv-python-headless" in refused.stderr
+    assert "--without opencv-python" in refused.stderr
+    assert not environment.has("imgd-greedy")
+    allowed = environment.imgctl(
+        "plugins", "install", str(project), "--without", "opencv-python", PIP_FIND_LINKS=str(wheels)
+    )
+    assert allowed.returncode == 0, allowed.stderr
+    assert environment.has("imgd-greedy")
+    assert not environment.has("opencv-python")
+    assert environment.imgctl("plugins", "uninstall", "imgd-greedy").returncode == 0
+
+
+def test_what_imgd_needs_is_not_replaced_by_what_it_cannot_use(environment: Throwaway, tmp_path: Path) -> None:
+    wheels = tmp_path / "wheels"
+    build(environment, write(tmp_path, "msgspec", entry=False, version="0.1"), wheels)
+    project = write(tmp_path, "imgd-old", requires=["msgspec<0.2"])
+    refused = environment.imgctl("plugins", "install", str(project), PIP_FIND_LINKS=str(wheels))
+    assert refused.returncode == 5
+    assert "pip finds no version that goes with what imgd and its plugins need" in refused.stderr
+    assert "msgspec" in refused.stderr
+    assert not environment.has("msgspec")
+
+
+def test_what_is_required_is_installed_as_it_was_planned(environment: Throwaway, tmp_path: Path) -> None:
+    wheels = tmp_path / "wheels"
+    build(environment, write(tmp_path, "toy-library", entry=False, version="3.2"), wheels)
+    project = write(tmp_path, "imgd-needing", requires=["toy-library>=3"])
+    done = environment.imgctl("plugins", "install", str(project), PIP_FIND_LINKS=str(wheels))
+    assert done.returncode == 0, done.stderr
+    assert "installs toy-library 3.2\n" in done.stdout
+    assert environment.has("toy-library")
+    assert environment.imgctl("plugins", "uninstall", "needing").returncode == 0
+    assert environment.has("toy-library")
+
+
+def test_what_is_no_plugin_is_not_installed_and_not_removed(environment: Throwaway, tmp_path: Path) -> None:
+    project = write(tmp_path, "plain-library", entry=False)
+    refused = environment.imgctl("plugins", "install", str(project))
+    assert refused.returncode == 5
+    assert "plain-library names no entry point of the group `imgd`" in refused.stderr
+    assert not environment.has("plain-library")
+    for name, said in (
+        ("numpy", "numpy is no plugin of imgd"),
+        ("imgd", "that is imgd itself"),
+        ("no-such-thing", "no-such-thing is not installed"),
+    ):
+        answer = environment.imgctl("plugins", "uninstall", name)
+        assert answer.returncode == 5
+        assert said in answer.stderr
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    assert "holds no Python project" in environment.imgctl("plugins", "install", str(empty)).stderr
+
+
+@pytest.mark.parametrize(
+    ("code", "said"),
+    [
+        ("import no_such_library\n", "No module named 'no_such_library'"),
+        (_ANALYZER.format(declares="batch_size = 0"), "`batch_size` must be 1 or more"),
+        ("import os\nos.abort()\n", "loading it ends the process"),
+    ],
+)
+def test_a_plugin_that_does_not_work_is_named_once_it_is_installed(
+    environment: Throwaway, tmp_path: Path, code: str, said: str
+) -> None:
+    project = write(tmp_path, "imgd-broken", code=code)
+    answer = environment.imgctl("plugins", "install", str(project))
+    assert answer.returncode == 5
+    assert said in answer.stderr
+    assert environment.run("-m", "pip", "uninstall", "--yes", "imgd-broken").returncode == 0
+
+
+def test_an_environment_of_the_systems_package_manager_is_left_alone(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    import sys
+    import sysconfig
+
+    from imgd.cli.installing import refuse_managed
+    from imgd.errors import PluginInstallError
+
+    (tmp_path / "EXTERNALLY-MANAGED").touch()
+    monkeypatch.setattr(sysconfig, "get_path", lambda _name: str(tmp_path))
+    refuse_managed()  # the tests run in an environment of their own
+    monkeypatch.setattr(sys, "prefix", sys.base_prefix)
+    with pytest.raises(PluginInstallError, match="belongs to the system's package manager"):
+        refuse_managed()
+
+
+def build(environment: Throwaway, project: Path, wheels: Path) -> None:
+    done = environment.run("-m", "pip", "wheel", "--no-deps", "-w", str(wheels), str(project))
+    assert done.returncode == 0, done.stderr
