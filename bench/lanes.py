@@ -3,11 +3,11 @@
     bench/lanes.py [--photos 320] [--rounds 5]
 
 The models are those of imgd-concepts, which run on the CPU; bench/clip.py measures the same of CLIP, on a GPU
-where there is one. Lane and loop are given the same pixels, which lie ready in memory, in batches of the same size,
-in turn, round by round; the ratio is the median of the rounds. The lane is a process of its own, and its clock runs
-from the first photo that is sent to the last checked finding that is received. The bare loop is `analyze` of the
-same analyzer in this process. The models are also measured through the whole pipeline, where workers decode and
-the main process commits beside them.
+where there is one. Lane and loop are given the same pixels, which lie ready in memory, in batches of the same
+size, in turn, round by round; the ratio is the median of the rounds. The lane is a process of its own, and its
+clock runs from the first photo that is sent to the last checked finding that is received. The bare loop is
+`analyze` of the same analyzer in this process. The models are also measured through the whole pipeline, where
+workers decode and the main process commits beside them.
 
 The models come from the model store: `--models`, or $IMGD_TEST_MODELS, or the user's own. `--memory-mb` gives the
 lane less memory than is free.
