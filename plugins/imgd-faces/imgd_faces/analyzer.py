@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING, ClassVar, Final, Self
 
-from imgd import Analyzer, Device, Failure, Finding, ImgdError, Needs, PhotoInput, Vector
+from imgd import Analyzer, Device, Failure, Finding, Needs, PhotoInput, Vector
 from imgd_faces.packs import PACKS
 from imgd_faces.settings import FaceSettings
 
@@ -14,15 +14,6 @@ if TYPE_CHECKING:
     from imgd_faces.face import Face, FaceFinder
 
 _DEFAULTS: Final = FaceSettings()
-
-
-class DlibMissingError(ImgdError):
-    """The model pack needs dlib."""
-
-    hint = "`pip install 'imgd-faces[dlib]'` in imgd's environment installs it; then start imgd again."
-
-    def __init__(self) -> None:
-        super().__init__(f"it is not installed. {self.hint}")
 
 
 class FaceAnalyzer(Analyzer[FaceSettings]):
@@ -49,14 +40,15 @@ class FaceAnalyzer(Analyzer[FaceSettings]):
     @classmethod
     def configured(cls, settings: FaceSettings) -> type[Self]:
         pack = PACKS[settings.model]
-        return cls.declared(requires=(pack.model.name,), needs=Needs(edge=settings.edge), memory_mb=pack.memory_mb)
+        return cls.declared(
+            requires=(pack.model.name,),
+            needs=Needs(edge=settings.edge),
+            memory_mb=pack.memory_mb,
+            packages={"dlib": "imgd-faces[dlib]"} if pack.dlib else {},
+        )
 
     def load(self, device: str) -> None:
-        """Load the pack that the settings name.
-
-        Raises:
-            DlibMissingError: it is dlib's, which is not installed.
-        """
+        """Load the pack that the settings name; dlib's runs on the CPU whatever `device` is."""
         import cv2
 
         cv2.setNumThreads(1)  # the threads are ours: OpenCV's own would only contend with them
@@ -84,12 +76,8 @@ class FaceAnalyzer(Analyzer[FaceSettings]):
             from imgd_faces.insightface import InsightFaces
 
             return InsightFaces(pack, directory, self.settings, device)
-        try:
-            from imgd_faces.dlib_faces import DlibFaces
-        except ModuleNotFoundError as error:
-            if error.name != "dlib":
-                raise
-            raise DlibMissingError from error
+        from imgd_faces.dlib_faces import DlibFaces
+
         return DlibFaces(pack, directory, self.settings)
 
     def _look(self, photo: PhotoInput) -> Finding:

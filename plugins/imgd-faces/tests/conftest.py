@@ -1,5 +1,5 @@
-"""The real model packs, from an already pulled store (IMGD_TEST_MODELS=DIR) or the user's own, and small networks of
-the same layout.
+"""The real model packs, from an already pulled store (IMGD_TEST_MODELS=DIR) or the user's own, and small networks
+of the same layout.
 
 Whoever pulls a pack has to accept its licence, so the tests pull none.
 """
