@@ -1,0 +1,1 @@
+"""The text in photos: its lines with their boxes, read by the PP-OCR models."""
