@@ -30,11 +30,6 @@ def draw_text(places: Places, size: tuple[int, int] = (800, 600), letters_px: in
     return np.asarray(paper)
 
 
-def text_of(finding: Finding) -> str:
-    """What was read, "" where nothing was."""
-    return "\n".join(text.text for text in finding.texts)
-
-
 def loaded(settings: OcrSettings, model_dirs: Mapping[str, object] | None = None) -> OcrAnalyzer:
     analyzer = OcrAnalyzer.configured(settings)(settings, model_dirs or {})  # type: ignore[arg-type]
     analyzer.load("cpu")
