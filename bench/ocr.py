@@ -7,8 +7,8 @@ Over the 31 pictures of corpus/07_ocr, and the 211 photos of corpus/05_semantic:
   as one space; case and punctuation count. Levenshtein distance over the length of the transcription.
 - the share of pictures that `imgctl search text:WORD` of a real daemon finds by a word of theirs, among the 23
   whose script the model in rapidocr's wheel reads: each word of at least 4 letters of a transcription, or words
-  that a person read off the picture. A picture counts as the share of its words that find it (`found`); that of pictures
-  that any of their words finds is told beside it (`found_by_any`).
+  that a person read off the picture. A picture counts as the share of its words that find it (`found`); that of
+  pictures that any of their words finds is told beside it (`found_by_any`).
 - the test for text: the share of pictures with readable text that it skips, of ordinary photos that it skips, what
   is lost in these (by reading all of them), and seconds a photo with it and without.
 
