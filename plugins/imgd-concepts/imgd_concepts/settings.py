@@ -39,6 +39,8 @@ class ConceptSettings:
             near = difflib.get_close_matches(name.replace("_", " ").lower(), OBJECTS, n=1)
             hint = f"did you mean `{near[0]}`?" if near else "README.md of imgd-concepts lists them"
             raise ValueError(f"`object_thresholds` has `{name}`, which is no class of objects; {hint}")
+        # In one order, so that moving them about in imgd.toml makes no finding stale.
+        object.__setattr__(self, "object_thresholds", dict(sorted(self.object_thresholds.items())))
 
     def thresholds(self) -> dict[str, float]:
         """The least score of each class of objects that is counted."""

@@ -17,7 +17,7 @@ from imgd_concepts.settings import ConceptSettings
 from PIL import Image, ImageOps
 
 from imgd import Region
-from imgd.config import KnownAnalyzers, load
+from imgd.config import KnownAnalyzers, load, settings_digest
 from imgd.errors import ConfigError
 from imgd.facts import facts_problem, member_key
 
@@ -52,6 +52,12 @@ def test_measured_thresholds_move_with_the_common_one_and_those_that_are_set_do_
     assert thresholds["person"] == pytest.approx(0.6 + MEASURED["person"] - COUNTED_FROM)
     assert thresholds["dog"] == 0.2
     assert all(0.85 <= value <= 1 for value in ConceptSettings(object_threshold=1.0).thresholds().values())
+
+
+def test_the_order_of_thresholds_makes_no_finding_stale() -> None:
+    one, other = ConceptSettings(object_thresholds={"cat": 0.5, "dog": 0.6}), {"dog": 0.6, "cat": 0.5}
+    assert settings_digest(one) == settings_digest(ConceptSettings(object_thresholds=other))
+    assert settings_digest(one) != settings_digest(ConceptSettings(object_thresholds={"cat": 0.5, "dog": 0.7}))
 
 
 @pytest.mark.parametrize(
