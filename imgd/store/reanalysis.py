@@ -22,7 +22,7 @@ _OUTDATED = 0  # the generation of findings that were made by reading older ones
 _MOST_LOOKED_AT = 20_000
 """Of more photos whose findings have to be looked at one by one, so many are: the counts of the rest are told in
 proportion."""
-_SAMPLE = 400
+_SAMPLE = 200
 _STRETCH = 50_000
 """Photos that are put into the queue in one transaction, so that commits of findings come in between."""
 
