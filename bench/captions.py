@@ -1,0 +1,186 @@
+"""Captions: what those in metadata bring to searches in other words, and how quickly photos are captioned.
+
+`--search`: the 211 photos of corpus/05_semantic. The 54 that have five captions carry the first of them in their
+metadata (an XMP sidecar); the other four are asked for, of every one. Three real daemons answer: without captions
+(pictures and tags alone), with captions as words, and with captions also by their meaning (`descriptions`).
+
+`--speed`: a BLIP of the size of blip-base with random weights, which says as many words as it may, for nothing ends
+it. The bare model in this process, on photos that lie prepared in memory, against a daemon: from the first batch
+that is committed to the last one. On a processor; a batch takes seconds, so a few are enough.
+
+    python bench/captions.py --search
+    python bench/captions.py --speed
+
+Prints a table and one line of JSON.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Mapping
+from html import escape
+from pathlib import Path
+
+import numpy as np
+from library import LibraryError, library, run
+from photos import CORPUS
+from PIL import Image
+from semantic_engine import DEPTH, KEPT_VECTORS, plain_words
+
+FOLDER = "05_semantic"
+CAPTIONS = 5
+XMP = """<x:xmpmeta xmlns:x='adobe:ns:meta/'><rdf:RDF xmlns:rdf='http://www.w3.org/1999/02/22-rdf-syntax-ns#'>
+<rdf:Description xmlns:dc='http://purl.org/dc/elements/1.1/'><dc:description><rdf:Alt>
+<rdf:li xml:lang='x-default'>{}</rdf:li></rdf:Alt></dc:description></rdf:Description></rdf:RDF></x:xmpmeta>"""
+WAYS: Mapping[str, tuple[bool, str]] = {
+    "no captions": (False, "off"),
+    "captions, as words": (True, "off"),
+    "captions, also by meaning": (True, "always"),
+}
+"""What is measured -> whether photos carry captions, and the run mode of `descriptions`."""
+
+WORDS, BEAMS = 12, 3
+
+
+def read_captions(corpus: Path) -> dict[str, list[str]]:
+    """Photo name -> its captions, of those photos that have five."""
+    entries = json.loads((corpus / "gt" / "semantic.json").read_bytes())
+    found = {Path(name).name: entry.get("captions", [])[:CAPTIONS] for name, entry in sorted(entries.items())}
+    return {name: captions for name, captions in found.items() if len(captions) == CAPTIONS}
+
+
+def search(corpus: Path, models: Path) -> dict[str, float]:
+    captions = read_captions(corpus)
+    figures: dict[str, float] = {"captioned photos": len(captions)}
+    for way, (carries, mode) in WAYS.items():
+        ranks = np.array(ranks_of(corpus, models, captions, carries=carries, mode=mode))
+        figures |= {f"R@{k} {way}": float(np.mean(ranks < k)) for k in (1, 5, 10)}
+    return figures
+
+
+def ranks_of(
+    corpus: Path, models: Path, captions: Mapping[str, list[str]], *, carries: bool, mode: str
+) -> list[int]:
+    """Of each caption that no photo carries, where its photo stands in the daemon's answer."""
+    settings = {"paths": {"models_dir": str(models)}, "analyzers": {"descriptions": {"run": mode}}}
+    with library(settings=settings, plugins="concepts") as owned:
+        for path in sorted((corpus / FOLDER).iterdir()):
+            shutil.copyfile(path, owned.root / path.name)
+            if carries and path.name in captions:
+                text = XMP.format(escape(captions[path.name][0]))
+                (owned.root / path.name).with_suffix(".xmp").write_text(text)
+        owned.start()
+        owned.wait(900)
+        with owned.client() as client:
+            client.warm_search()
+        kept = owned.database.parent / "vectors"
+        owned.until(lambda: all(any(kept.glob(name)) for name in KEPT_VECTORS), 600, "labels are encoded")
+        ranks = []
+        with owned.client() as client:
+            for name, (_, *asked) in captions.items():
+                for caption in asked:
+                    hits = client.search(plain_words(caption), DEPTH).hits
+                    found = [Path(os.fsdecode(hit.path)).name for hit in hits]
+                    ranks.append(found.index(name) if name in found else DEPTH)
+        return ranks
+
+
+def speed(photos: int, batch: int) -> dict[str, float]:
+    with tempfile.TemporaryDirectory(prefix="imgd-bench-blip-") as name:
+        directory = Path(name) / "random-blip"
+        directory.mkdir()
+        make_random_blip(directory)
+        bare = bare_rate(directory, batch)
+        lane = lane_rate(directory, photos, batch)
+    return {"bare, photos/s": bare, "through the lane, photos/s": lane, "lane / bare": lane / bare}
+
+
+def make_random_blip(directory: Path) -> None:
+    """The sizes of blip-base, as transformers' own defaults have them."""
+    from imgd_caption.libraries import import_transformers
+
+    _torch, transformers = import_transformers()
+    words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *(f"word{number}" for number in range(30_517))]
+    (directory / "vocab.txt").write_text("\n".join(words) + "\n")
+    transformers.BertTokenizer(str(directory / "vocab.txt")).save_pretrained(directory)
+    transformers.BlipImageProcessorPil().save_pretrained(directory)
+    transformers.BlipForConditionalGeneration(transformers.BlipConfig()).save_pretrained(directory)
+
+
+def bare_rate(directory: Path, batch: int) -> float:
+    from imgd_caption.captioner import Captioner
+    from imgd_caption.settings import CaptionSettings
+
+    captioner = Captioner(directory, CaptionSettings(max_new_tokens=WORDS, beams=BEAMS), "cpu")
+    pictures = np.random.default_rng(0).standard_normal((batch, 3, 384, 384)).astype(np.float32)
+    captioner.caption(pictures[:1])
+    started = time.perf_counter()
+    for _ in range(2):
+        captioner.caption(pictures)
+    return 2 * batch / (time.perf_counter() - started)
+
+
+def lane_rate(directory: Path, photos: int, batch: int) -> float:
+    asked = {"model": directory.name, "batch_size": batch, "max_new_tokens": WORDS, "beams": BEAMS}
+    settings = {
+        "analyzers": {"caption": asked},
+        "pipeline": {"commit_photos": batch, "commit_interval_s": 0.05},
+        "lanes": {"devices": ["cpu"]},
+    }
+    with library(settings=settings, plugins="caption") as owned:
+        rng = np.random.default_rng(1)
+        for number in range(photos):
+            pixels = rng.integers(0, 256, (12, 16, 3), np.uint8)
+            Image.fromarray(pixels).resize((1200, 900), Image.Resampling.BICUBIC).save(
+                owned.root / f"{number}.jpg"
+            )
+        added = owned.imgctl("models", "add", str(directory), "--as", directory.name)
+        if added.returncode:
+            raise LibraryError(added.stderr.strip())
+        owned.start()
+        owned.wait(1800)
+        times = [
+            at
+            for (at,) in owned.rows(
+                "SELECT analyzed_at FROM findings JOIN analyzers ON analyzers.id = analyzer_id"
+                " WHERE name = 'caption' ORDER BY 1"
+            )
+        ]
+    first = times.count(times[0])
+    if len(times) < photos or first == photos:
+        raise LibraryError(f"{len(times)} of {photos} photos were captioned, {first} of them in the first commit")
+    return float((len(times) - first) / (times[-1] - times[0]))
+
+
+def main() -> dict[str, object]:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--search", action="store_true")
+    parser.add_argument("--speed", action="store_true")
+    parser.add_argument("--photos", type=int, default=16, help="captioned by the daemon of --speed")
+    parser.add_argument("--batch", type=int, default=4)
+    parser.add_argument("--corpus", type=Path, default=CORPUS)
+    parser.add_argument("--models", type=Path, default=os.environ.get("IMGD_TEST_MODELS"))
+    options = parser.parse_args()
+    figures: dict[str, float] = {}
+    if options.search or not options.speed:
+        if not options.corpus.is_dir():
+            raise LibraryError(f"no corpus at {options.corpus}; name it with --corpus")
+        if options.models is None:
+            from imgd.config import PathSettings
+
+            options.models = PathSettings().models_dir
+        figures |= search(options.corpus, options.models.absolute())
+    if options.speed:
+        figures |= speed(options.photos, options.batch)
+    for key, value in figures.items():
+        print(f"{key:32}{value:8.3f}")
+    return {"bench": "captions", **figures}
+
+
+if __name__ == "__main__":
+    run(main)
