@@ -80,7 +80,8 @@ class OcrAnalyzer(Analyzer[OcrSettings]):
         from imgd_ocr.layout import in_reading_order
 
         pixels = photo.image
-        if self._reader.likelihood(pixels) < self.settings.text_threshold:
+        threshold = self.settings.text_threshold
+        if threshold > 0 and self._reader.likelihood(pixels) < threshold:
             return Finding(facts={"text_skipped": True})
         rows = in_reading_order(self._reader.read(pixels))
         height, width = pixels.shape[:2]
