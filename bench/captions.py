@@ -4,7 +4,7 @@
 metadata (an XMP sidecar); the other four are asked for, of every one. Three real daemons answer: without captions
 (pictures and tags alone), with captions as words, and with captions also by their meaning (`descriptions`).
 
-`--speed`: a BLIP of the size of blip-base with random weights, which says as many words as it may, for nothing ends
+`--speed`: a BLIP of the size of blip-base with random weights, which says all the words that it may: nothing ends
 it. The bare model in this process, on photos that lie prepared in memory, against a daemon: from the first batch
 that is committed to the last one. On a processor; a batch takes seconds, so a few are enough.
 
@@ -19,24 +19,19 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import shutil
 import tempfile
 import time
 from collections.abc import Mapping
-from html import escape
 from pathlib import Path
 
 import numpy as np
+from captioned import described_photos
 from library import LibraryError, library, run
 from photos import CORPUS
 from PIL import Image
 from semantic_engine import DEPTH, KEPT_VECTORS, plain_words
 
-FOLDER = "05_semantic"
 CAPTIONS = 5
-XMP = """<x:xmpmeta xmlns:x='adobe:ns:meta/'><rdf:RDF xmlns:rdf='http://www.w3.org/1999/02/22-rdf-syntax-ns#'>
-<rdf:Description xmlns:dc='http://purl.org/dc/elements/1.1/'><dc:description><rdf:Alt>
-<rdf:li xml:lang='x-default'>{}</rdf:li></rdf:Alt></dc:description></rdf:Description></rdf:RDF></x:xmpmeta>"""
 WAYS: Mapping[str, tuple[bool, str]] = {
     "no captions": (False, "off"),
     "captions, as words": (True, "off"),
@@ -68,12 +63,11 @@ def ranks_of(
 ) -> list[int]:
     """Of each caption that no photo carries, where its photo stands in the daemon's answer."""
     settings = {"paths": {"models_dir": str(models)}, "analyzers": {"descriptions": {"run": mode}}}
-    with library(settings=settings, plugins="concepts") as owned:
-        for path in sorted((corpus / FOLDER).iterdir()):
-            shutil.copyfile(path, owned.root / path.name)
-            if carries and path.name in captions:
-                text = XMP.format(escape(captions[path.name][0]))
-                (owned.root / path.name).with_suffix(".xmp").write_text(text)
+    carried = {name: said[0] for name, said in captions.items()} if carries else {}
+    with (
+        described_photos(corpus, carried) as folder,
+        library(roots=[folder], settings=settings, plugins="concepts") as owned,
+    ):
         owned.start()
         owned.wait(900)
         with owned.client() as client:
