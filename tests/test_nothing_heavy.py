@@ -41,6 +41,7 @@ def loaded_by(statement: str) -> set[str]:
         "import imgd.cli.imgd",
         "import imgd.cli.status, imgd.cli.search, imgd.cli.show, imgd.cli.queue, imgd.cli.wait, imgd.cli.models",
         "import imgd.cli.duplicates",
+        "import imgd.cli.plugins, imgd.cli.installing, imgd.cli.inspected",
         "import imgd.cli.halfquery, imgd.cli.shells, imgd.cli.completion, imgd.search.keys",
         "import imgd.control.protocol, imgd.control.client",
     ],

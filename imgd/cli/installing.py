@@ -140,7 +140,7 @@ def plan(source: str, *, editable: bool = False) -> list[Change]:
         constraints, report = Path(name) / "constraints.txt", Path(name) / "report.json"
         constraints.write_text("".join(f"{line}\n" for line in protected()), encoding="utf-8")
         what = ["-e", source] if editable else [source]
-        run_pip("install", "--dry-run", "--quiet", "-c", str(constraints), "--report", str(report), *what)
+        run_pip("install", "--dry-run", "-c", str(constraints), "--report", str(report), *what)
         found = json.loads(report.read_text(encoding="utf-8"))["install"]
     there = installed()
     return [
@@ -224,11 +224,17 @@ def run_pip(*arguments: str) -> None:
         raise PluginInstallError("pip is not there", hint=f"Install it with `{sys.executable} -m ensurepip`.")
     said = [line.removeprefix("ERROR: ").strip() for line in done.stderr.splitlines()]
     said = [line for line in said if line and not line.startswith(("WARNING", "[notice]"))]
-    conflict = any("conflict" in line or "constraint" in line for line in said)
-    what = (
-        "pip finds no version that goes with what imgd and its plugins need" if conflict else "pip could not do it"
-    )
-    raise PluginInstallError(f"{what}: {'; '.join(said[:8]) or done.stdout[-500:]}")
+    raise PluginInstallError(_conflict(done.stdout) or f"pip could not do it: {'; '.join(said[:8])}")
+
+
+def _conflict(said: str) -> str:
+    """What pip says of requirements that contradict each other, in our words; "" where it is not that."""
+    _, found, rest = said.partition("The conflict is caused by:\n")
+    if not found:
+        return ""
+    parts = [line.strip() for line in rest.partition("\n\n")[0].splitlines() if line.startswith(" ")]
+    parts = [part.replace("The user requested (constraint)", "imgd and its plugins need") for part in parts]
+    return f"no version goes with what imgd and its plugins need: {'; '.join(parts)}"
 
 
 @functools.cache
