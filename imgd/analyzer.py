@@ -99,6 +99,10 @@ class Analyzer(Declaration[SettingsT]):
     wants_cache_dir: ClassVar[bool] = False
     """Whether instances are given a directory of their own for files that can be made again."""
 
+    runtime: str = ""
+    """What really runs the loaded models, for people (`onnxruntime CUDAExecutionProvider`): `load` may set it, and
+    `imgctl analyzers` shows it."""
+
     cache_dir: Path
     """`$XDG_CACHE_HOME/imgd/<name>s`, mode 0700; set before `load` where `wants_cache_dir` is true."""
 

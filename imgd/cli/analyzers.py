@@ -138,7 +138,8 @@ def _facts(each: AnalyzerAnswer) -> Iterator[tuple[str, str]]:
     yield "state", each.state
     yield "what to do", each.advice
     yield "runs", RUNS.get(each.run, each.run)
-    yield "runs on", ", ".join(each.runs_on) or ("a lane" if each.device == "model" else "the workers")
+    place = ", ".join(each.runs_on) or ("a lane" if each.device == "model" else "the workers")
+    yield "runs on", f"{place} ({', '.join(each.runtimes)})" if each.runtimes else place
     yield "plugin", f"{each.plugin} ({_plugin(each)})"
     yield "photos", _photos(each)
     yield "rate", _measured(each)
@@ -157,8 +158,8 @@ def _facts(each: AnalyzerAnswer) -> Iterator[tuple[str, str]]:
     yield "spaces", ", ".join(each.spaces)
     for key, value in each.settings.items():
         yield "settings", f"{key} = {_written(value)}"
-    for failure in each.failures:
-        yield "failures", f"{failure.photos:,}: {failure.reason}"
+    for reason, photos in each.failures.items():
+        yield "failures", f"{photos:,}: {reason}"
 
 
 def _photos(each: AnalyzerAnswer) -> str:

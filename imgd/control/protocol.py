@@ -290,17 +290,12 @@ class AnalyzerModel(msgspec.Struct, frozen=True):
     must_accept: bool = False
 
 
-class FailureReason(msgspec.Struct, frozen=True):
-    reason: str
-    photos: int
-
-
 class AnalyzerAnswer(msgspec.Struct, frozen=True):
     """One analyzer as its plugin and its settings make it, and how it gets on (as in QueueStatus).
 
-    `device`: `cpu` for the decode workers, `model` for a lane; `runs_on`: which ones. `rate_per_s`: photos a
-    second over the last minute. `per_photo_s`: what a photo takes one worker or lane, None where that was never
-    measured; `most_per_s`: photos a second of all of them. `failures`: the most frequent reasons.
+    `device`: `cpu` for the decode workers, `model` for a lane; `runs_on`: which; `runtimes`: by what, once it was
+    loaded. `rate_per_s`: photos a second over the last minute. `per_photo_s`: what a photo takes one worker or
+    lane, where measured; `most_per_s`: photos a second of all. `failures`: photos by reason.
     """
 
     name: str
@@ -316,6 +311,7 @@ class AnalyzerAnswer(msgspec.Struct, frozen=True):
     facts: dict[str, str] = {}
     run: str = "always"
     runs_on: tuple[str, ...] = ()
+    runtimes: tuple[str, ...] = ()
     distribution: str = ""
     distribution_version: str = ""
     models: tuple[AnalyzerModel, ...] = ()
@@ -329,7 +325,7 @@ class AnalyzerAnswer(msgspec.Struct, frozen=True):
     per_photo_s: float | None = None
     most_per_s: float | None = None
     outdated_cost: bool = False
-    failures: tuple[FailureReason, ...] = ()
+    failures: dict[str, int] = {}
 
 
 class PluginAnswer(msgspec.Struct, frozen=True):

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 import msgspec
 
 from imgd.control.counts import JobCount
-from imgd.control.protocol import AnalyzerAnswer, AnalyzerModel, FailureReason
+from imgd.control.protocol import AnalyzerAnswer, AnalyzerModel
 from imgd.daemon.roster import AnalyzerState, Roster, Standing
 from imgd.domain import Device
 from imgd.errors import ModelError
@@ -53,7 +53,7 @@ def describe_analyzers(known: Known, counts: Mapping[str, JobCount]) -> tuple[An
             owed=job.owed if job else 0,
             failed=job.failed if job else 0,
             spaces=spaces.get(name, ()),
-            failures=failures.get(name, ()),
+            failures=failures.get(name, {}),
             **_pace(known.pipeline, standing, costs.get(name)),
         )
         described.append(answer)
@@ -95,6 +95,7 @@ def _pace(pipeline: Pipeline, standing: Standing, cost: Measured | None) -> dict
     side_by_side = len(devices) if is_model else pipeline.workers
     return {
         "runs_on": () if not is_ready else tuple(devices) if is_model else (workers,),
+        "runtimes": tuple(pipeline.runtimes_of(declared.name)) if is_model else (),
         "rate_per_s": round(pipeline.rates.per_second(declared.name), 2),
         "per_photo_s": None if cost is None else round(cost.per_photo_s, 6),
         "outdated_cost": cost is not None and cost.outdated,
@@ -124,9 +125,9 @@ def _read_spaces(connection: sqlite3.Connection) -> dict[str, tuple[str, ...]]:
     return {name: tuple(each) for name, each in spaces.items()}
 
 
-def _read_failures(connection: sqlite3.Connection) -> dict[str, tuple[FailureReason, ...]]:
-    failures: dict[str, list[FailureReason]] = defaultdict(list)
+def _read_failures(connection: sqlite3.Connection) -> dict[str, dict[str, int]]:
+    failures: dict[str, dict[str, int]] = defaultdict(dict)
     for analyzer, reason, photos in connection.execute(_SQL["failure_reasons"]):
         if len(failures[analyzer]) < _REASONS:
-            failures[analyzer].append(FailureReason(reason, photos))
-    return {name: tuple(each) for name, each in failures.items()}
+            failures[analyzer][reason] = photos
+    return failures

@@ -18,7 +18,7 @@ from imgd.domain import PhotoInput
 from imgd.pipeline.allotment import Allotment, LaneMemory
 from imgd.pipeline.arena import ArenaView
 from imgd.pipeline.channel import Channel, ChannelClosedError, MessageTooLargeError
-from imgd.pipeline.checked import plain_finding
+from imgd.pipeline.checked import clean_text, plain_finding
 from imgd.pipeline.growth import Growth
 from imgd.pipeline.hosted import DeviceFaultError, Fault, analyze, attempt, close_hosted, load_hosted, settle
 from imgd.pipeline.messages import AnalyzerOutcome, LaneBatch, LaneEnd, LaneItem, LaneReady, LaneResult, LaneSetup
@@ -41,7 +41,9 @@ def run(connection: socket.socket, fds: list[int], setup: LaneSetup) -> None:
     allotments, room_mb = memory.allot(analyzers)
     growth = Growth(_LEAK_BYTES)
     try:
-        channel.send(LaneReady(faults, {name: each.size for name, each in allotments.items()}, room_mb))
+        sizes = {name: each.size for name, each in allotments.items()}
+        runtimes = {name: clean_text(each.runtime) for name, each in analyzers.items() if each.runtime}
+        channel.send(LaneReady(faults, sizes, room_mb, runtimes))
         _Desk(channel, arena, analyzers, allotments, growth).work()
     except DeviceFaultError as error:
         leaky = growth.culprit if growth.is_too_much else ""

@@ -86,6 +86,8 @@ class Lane:
         self._sent: deque[LaneBatch] = deque()
         self._costs = costs or CostMeter()
         self._clock = BatchClock()
+        self.runtimes: dict[str, str] = {}
+        """What runs each analyzer, where it told, once the lane was started."""
         self._changed = asyncio.Event()
         self._failed_starts = 0
         self._last_heard = time.monotonic()
@@ -178,6 +180,7 @@ class Lane:
         self._failed_starts = 0
         if isinstance(ready, LaneReady):
             self._break(ready.faults)
+            self.runtimes = ready.runtimes
             for name, size in ready.batch_sizes.items():
                 self._pending[name].resize(size)
             log.info("lane %s: at most %s photos at once, in %d MB", self.device, ready.batch_sizes, ready.room_mb)

@@ -120,12 +120,13 @@ class LaneItem(Struct, frozen=True, array_like=True):
 
 class LaneReady(Struct, frozen=True, array_like=True, tag=True):
     """A lane's first message. `faults`: why an analyzer could not be loaded; `batch_sizes`: the most photos that
-    the lane's memory allows in one batch; both by analyzer name. `room_mb`: what the loaded analyzers leave of
-    that memory, -1 where nobody knows."""
+    the lane's memory allows in one batch; `runtimes`: what runs it; all by analyzer name. `room_mb`: what the
+    loaded analyzers leave of that memory, -1 where nobody knows."""
 
     faults: dict[str, str] = {}
     batch_sizes: dict[str, int] = {}
     room_mb: int = -1
+    runtimes: dict[str, str] = {}
 
 
 class LaneBatch(Struct, frozen=True, array_like=True):

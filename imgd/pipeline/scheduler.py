@@ -284,6 +284,11 @@ class Pipeline:
         """The devices whose lanes host the model analyzer."""
         return [lane.device for lane in self._lanes if lane.hosts(analyzer)]
 
+    def runtimes_of(self, analyzer: str) -> list[str]:
+        """What runs the model analyzer, as it told when it was last loaded; each once."""
+        told = (lane.runtimes.get(analyzer, "") for lane in self._lanes if lane.hosts(analyzer))
+        return list(dict.fromkeys(filter(None, told)))
+
     def _read_findings(self, photo_id: int, names: Sequence[str]) -> dict[str, StoredFinding]:
         with self._database.read() as connection:
             return read_findings(connection, photo_id, names)

@@ -44,6 +44,18 @@ def test_lanes_receive_batches(library: Library) -> None:
     assert max(facts["batch"] for facts in library.findings("lane").values()) == 4
 
 
+def test_a_model_analyzer_says_what_runs_it_and_where(library: Library) -> None:
+    from toy_analyzers import Lane, Shape
+
+    active = library.activate(Shape, Lane)
+    make_photos(library, ["a.jpg"])
+    heard = asyncio.run(analyze_all(library, active))
+    assert heard.pipeline is not None
+    assert heard.pipeline.devices_of("lane") == ["cpu"]
+    assert heard.pipeline.runtimes_of("lane") == ["numpy on cpu"]
+    assert heard.pipeline.devices_of("shape") == heard.pipeline.runtimes_of("shape") == []
+
+
 def test_findings_vectors_and_tags_are_stored(library: Library) -> None:
     from toy_analyzers import Lane
 

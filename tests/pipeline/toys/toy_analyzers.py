@@ -84,6 +84,9 @@ class Lane(Analyzer[None]):
     batch_size = 4
     after = ("shape",)
 
+    def load(self, device: str) -> None:
+        self.runtime = f"numpy on {device}"
+
     def analyze(self, photos: Sequence[PhotoInput]) -> list[Finding]:
         return [
             Finding(
