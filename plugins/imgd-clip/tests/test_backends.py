@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -149,3 +150,63 @@ def test_two_batches_may_be_under_way(models: Mapping[str, Path], settings_of: S
         assert float(one.vectors[0].values @ other.vectors[0].values) >= 0.9999
     assert analyzer.memory_mb > 0
     assert analyzer.photo_mb > 0
+
+
+LATER_KIND: dict[str, Any] = {
+    "embed_dim": 192,
+    "custom_text": True,
+    "init_logit_bias": -10,
+    "vision_cfg": {
+        "image_size": 224,
+        "timm_model_name": "vit_tiny_patch16_224",
+        "timm_model_pretrained": False,
+        "timm_pool": "token",
+        "timm_proj": "none",
+    },
+    "text_cfg": {
+        "context_length": 16,
+        "vocab_size": 49408,
+        "width": 64,
+        "heads": 2,
+        "layers": 1,
+        "tokenizer_kwargs": {"clean": "canonicalize"},
+        "no_causal_mask": True,
+        "pool_type": "last",
+        "proj_bias": True,
+    },
+}
+"""As SigLIP is built: an image tower of timm, photos squeezed into a square, words without case or punctuation."""
+
+
+def test_models_of_siglips_kind_agree_with_openclip_on_both_backends(
+    write_torch_model: Callable[..., Path], tmp_path: Path
+) -> None:
+    from imgd_clip.directory import ModelDirectory
+    from imgd_clip.export import export
+    from imgd_clip.tokens import wording
+    from imgd_clip.torch_import import import_open_clip, import_torch
+    from imgd_clip.traits import traits_of
+    from PIL import Image
+
+    preparation = {"size": [224, 224], "mean": [0.5] * 3, "std": [0.5] * 3, "resize_mode": "squash"}
+    directory = write_torch_model(tmp_path / "later", LATER_KIND, preparation)
+    settings = [
+        ClipSettings(model=name, image_size=224, dimensions=192, threads=1) for name in ("later", "later-onnx")
+    ]
+    export(ModelDirectory.find(directory, traits_of(settings[0])), tmp_path / "later-onnx")
+    torch, open_clip = import_torch(), import_open_clip()
+    reference = open_clip.create_model(f"local-dir:{directory}").eval()
+    tokenizer = open_clip.SimpleTokenizer(context_length=16, clean="canonicalize")
+    images = photos(4, ClipAnalyzer.configured(settings[0]))
+    prepare = open_clip.image_transform(224, False, (0.5,) * 3, (0.5,) * 3, resize_mode="squash")
+    with torch.inference_mode():
+        pictures = reference.encode_image(torch.stack([prepare(Image.fromarray(each)) for each in images]))
+        pictures = torch.nn.functional.normalize(pictures, dim=-1).numpy()
+        texts = reference.encode_text(tokenizer([wording("a photo of {}", text) for text in TEXTS]))
+        texts = torch.nn.functional.normalize(texts, dim=-1).numpy()
+    for each in settings:
+        models = {each.model: tmp_path / each.model}
+        encoder = ClipQueryEncoder.configured(each)(each, models)
+        encoder.load("cpu")
+        assert (vectors(each, models, images) * pictures).sum(axis=1).min() >= 0.999
+        assert (encoder.encode_texts(TEXTS) * texts).sum(axis=1).min() >= 0.9999

@@ -23,6 +23,7 @@ from imgd_clip.traits import traits_of
 from PIL import Image
 
 from imgd import PhotoInput
+from imgd.testing import check_query_encoder
 
 SettingsOf = Callable[..., ClipSettings]
 PhotoOf = Callable[..., PhotoInput]
@@ -33,6 +34,7 @@ import sys
 from pathlib import Path
 import numpy as np
 from imgd import PhotoInput
+from imgd.testing import check_query_encoder
 from imgd_clip.query import ClipQueryEncoder
 from imgd_clip.settings import ClipSettings
 
@@ -99,6 +101,15 @@ def test_a_photo_has_the_vector_that_the_analyzer_gives_it(
     assert encoder.encode_texts([]).shape == (0, 64)
     encoder.close()
     analyzer.close()
+
+
+@pytest.mark.parametrize("model", ["small", "small-torch"])
+def test_the_encoder_keeps_the_contract_beside_its_analyzer(
+    models: Mapping[str, Path], settings_of: SettingsOf, model: str
+) -> None:
+    settings = settings_of(model)
+    rows = check_query_encoder(ClipQueryEncoder, analyzer=ClipAnalyzer, settings=settings, model_dirs=models)
+    assert float(rows["a caption"] @ rows["another caption"]) < 0.9999
 
 
 def test_texts_longer_than_the_context_keep_their_beginning(
