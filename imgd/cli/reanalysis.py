@@ -99,7 +99,11 @@ def _named(client: ControlClient, names: tuple[str, ...]) -> tuple[tuple[int, ..
 
 
 def _is_photo(name: str) -> bool:
-    return Path(name).is_file() or (name.isascii() and name.isdigit() and not os.path.lexists(name))
+    """Whether a file or an id is meant; what looks like a path is one, be there a file or not."""
+    is_path = "/" in name and ":" not in name and " " not in name
+    if Path(name).is_dir():
+        return False
+    return is_path or Path(name).is_file() or (name.isascii() and name.isdigit() and not os.path.lexists(name))
 
 
 def _in_folder(name: str) -> str:

@@ -189,6 +189,7 @@ def test_analyze_names_photos_by_path_folder_query_or_all(running, imgctl, home)
     done = imgctl("analyze", "labels", "1", "cat", "dog")
     assert done.stdout == "1 photo of 3 in the queue of labels; 2 findings of others come first.\n"
     assert done.stderr == "imgctl: the index is behind\n"
+    assert imgctl("analyze", "labels", "/photos/nowhere/dog.jpg").returncode == 1, "no query is made of a path"
     (home / "trip").mkdir()
     assert imgctl("analyze", "labels", "trip").returncode == 0
     assert json.loads(imgctl("analyze", "labels", "--all", "--json").stdout)["queued"] == 1
