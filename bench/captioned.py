@@ -15,7 +15,7 @@ from xml.sax.saxutils import escape
 
 import numpy as np
 from no_match import QUERIES, share_without_hits
-from semantic_engine import EngineRanking, Ranking, engine_ranking
+from semantic_engine import EngineRanking, Ranking, TextEncoders, engine_ranking
 
 Captions = Mapping[str, Sequence[str]]
 """Names of photos, below the corpus -> what is said of them."""
@@ -40,10 +40,11 @@ def measure_captions(corpus: Path, models: Path, captions: Captions) -> dict[str
     """Figures with captions of all photos, of every other one, and of three, by what they are of."""
     told = {name: said for name, said in captions.items() if len(said) > 1}
     figures: dict[str, float] = {}
+    encoders = TextEncoders(models)
     for label, names in (("all", list(told)), ("half", list(told)[::2]), ("three", list(told)[::20])):
         with (
             described_photos(corpus, {name: told[name][0] for name in names}) as photos,
-            engine_ranking(photos, models) as ranking,
+            engine_ranking(photos, models, encoders) as ranking,
         ):
             for way, describes in (("words", False), ("meanings", True)):
                 ranking.encoders.describes = describes

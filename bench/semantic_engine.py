@@ -128,8 +128,9 @@ class EngineRanking:
 
 
 @contextmanager
-def engine_ranking(photos: Path, models: Path) -> Iterator[EngineRanking]:
+def engine_ranking(photos: Path, models: Path, encoders: TextEncoders | None = None) -> Iterator[EngineRanking]:
     """A daemon analyzes the photos of a folder and ends; then its library is searched from here."""
+    encoders = encoders or TextEncoders(models)
     settings = {"paths": {"models_dir": str(models)}}
     with library(roots=[photos], settings=settings, plugins="concepts") as owned:
         owned.start()
@@ -140,7 +141,6 @@ def engine_ranking(photos: Path, models: Path) -> Iterator[EngineRanking]:
             text_index = stack.enter_context(contextlib.closing(TextIndex(owned.text_database)))
             runner = stack.enter_context(asyncio.Runner())
             vectors = owned.database.parent / "vectors"
-            encoders = TextEncoders(models)
             engine = SearchEngine(
                 database,
                 text_index,
