@@ -31,9 +31,9 @@ judges it on the other."""
 
 OUTSTANDING_TEXT, LISTED_TEXT = 4.8, 4.8
 """The same, and that of every photo that is listed, where vectors are of captions. Two texts about different
-things are alike more easily than a text and a photo: both name a man, a table, a street. With captions of 58 photos
-in the library, 0.79 of the 48 things that none shows find nothing with 4.2, 0.85 with 4.8 (0.88 without captions);
-other captions of these photos find them among the first five in 0.972 and in 0.968."""
+things are alike more easily than a text and a photo: both name a man, a table, a street. With captions of 58
+photos in the library, 0.79 of the 48 things that none shows find nothing with 4.2, 0.85 with 4.8 (0.88 without
+captions); other captions of these photos find them among the first five in 0.972 and in 0.968."""
 
 LESS_FOR_TWO = 0.55
 """A sentence is like no photo as a whole, so it also matches by two of its words: the mean of the two that stand
