@@ -160,7 +160,7 @@ class LikenessSearch:
         return Likeness(index.space.name, similarities, cutoff.least, *cutoff.scale, complete)
 
     def _stored(self, photo_id: int) -> dict[str, Vectors]:
-        """The vectors of the whole photo by its looks, by space."""
+        """The vectors of the whole photo by its looks, by space; of spaces that are searched at all."""
         found: dict[str, list[bytes]] = {}
         of_texts = self._encoders.of_texts()
         with self._database.read() as library:
@@ -170,6 +170,7 @@ class LikenessSearch:
         return {
             space: np.frombuffer(b"".join(data), np.float16).reshape(len(data), -1).astype(np.float32)
             for space, data in found.items()
+            if self._spaces.get(space) is not None
         }
 
     async def _encode(self, place: Place) -> Target:

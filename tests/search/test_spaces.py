@@ -12,7 +12,7 @@ import pytest
 from toy_meaning import SPACE, THINGS, NoFiles, ToyEncoders, meaning
 
 from imgd.config import SearchSettings
-from imgd.errors import ModelMissingError
+from imgd.errors import ModelMissingError, QueryError
 from imgd.index.spaces import SpaceIndexes
 from imgd.search.engine import SearchEngine
 from imgd.search.meaning import Meaning
@@ -185,6 +185,15 @@ def test_a_space_without_words_answers_likeness_alone_and_words_say_nothing_of_i
     assert [hit.photo_id for hit in answer.hits] == [two.photos["moon"], twin]
     assert answer.notes == ()
     assert all("clip:toy" in each for each in reasons(two, f"like:#{two.photos['moon']}"))
+
+
+def test_a_photo_that_the_chosen_analyzer_has_not_seen_is_looked_at_and_not_compared_in_vain(two):
+    unseen = add(two, "new.jpg", {SPACE: meaning("moon")})
+    use(two, SeveralEncoders(SPACE, CLIP), "clip")
+    with pytest.raises(QueryError, match=r"no installed plugin can compare new\.jpg"):  # it would encode the file
+        two.search(f"like:#{unseen}")
+    use(two, SeveralEncoders(SPACE, CLIP))
+    assert two.find(f"like:#{unseen}")[0] == unseen
 
 
 def reasons(bench, query: str) -> list[str]:
