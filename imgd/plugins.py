@@ -175,7 +175,8 @@ class PluginRegistry:
 
     def _blame(self, plugin: str, error: str) -> None:
         old = self.statuses.get(plugin) or PluginStatus(plugin, plugin, "")
-        self.statuses[plugin] = PluginStatus(old.name, old.distribution, old.version, error)
+        # The first that is wrong explains what follows from it.
+        self.statuses[plugin] = PluginStatus(old.name, old.distribution, old.version, old.error or error)
 
 
 def build_plugin_manager(defaults: Sequence[object], *, selection: str | None = None) -> PluginRegistry:

@@ -8,11 +8,16 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from imgd.errors import PluginInstallError
+
+if TYPE_CHECKING:
+    from imgd.plugins import AnalyzerClass
 
 _TIMEOUT_S = 120.0
 
@@ -52,6 +57,11 @@ def inspect_plugin(distribution: str, models_dir: Path) -> Inspected:
     return msgspec.json.decode(lines[-1], type=Inspected)
 
 
+def default_settings(analyzers: Mapping[str, AnalyzerClass]) -> dict[str, Any]:
+    """What each analyzer is given where imgd.toml says nothing of it."""
+    return {name: each.settings_type() if each.settings_type else None for name, each in analyzers.items()}
+
+
 def look(distribution: str, models_dir: Path) -> Inspected:
     """Load the plugin here, and say what it brings."""
     import importlib.metadata
@@ -69,7 +79,7 @@ def look(distribution: str, models_dir: Path) -> Inspected:
     registry = build_plugin_manager(DEFAULT_PLUGINS, selection=",".join(entries))
     settings = Settings()
     declared = registry.analyzers(settings)
-    defaults = {name: each.settings_type() if each.settings_type else None for name, each in declared.items()}
+    defaults = default_settings(declared)
     analyzers = {
         name: each
         for name, each in registry.configured(declared, defaults.get).items()

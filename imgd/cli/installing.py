@@ -93,11 +93,19 @@ def source_of(name: str) -> str:
                 f"{folder} holds no Python project", hint="Name the folder of its pyproject.toml."
             )
         return str(folder)
-    beside = Path(imgd.__file__).parents[1] / "plugins"
-    for candidate in (beside / f"imgd-{name}", beside / name):
+    for candidate in (_beside() / f"imgd-{name}", _beside() / name):
         if (candidate / "pyproject.toml").is_file():
             return str(candidate)
     return f"imgd-{name}" if name in FIRST_PARTY else name
+
+
+def lies_beside(source: str) -> bool:
+    """Whether it is a plugin of the source tree that imgd itself runs from, and so is to be used where it lies."""
+    return Path(source).parent == _beside()
+
+
+def _beside() -> Path:
+    return Path(imgd.__file__).parents[1] / "plugins"
 
 
 def requirements_of(there: Iterable[importlib.metadata.Distribution], roots: Collection[str]) -> list[str]:

@@ -59,13 +59,16 @@ def list_plugins(session: Session) -> None:
     """Every plugin that is installed, with the analyzers that it brings."""
     import importlib.metadata
 
+    from imgd.cli.inspected import default_settings
     from imgd.config import Settings
     from imgd.daemon import build_registry
     from imgd.hookspecs import PROJECT
 
     registry = build_registry()
-    registry.analyzers(Settings())
-    registry.query_encoders(Settings())
+    declared = registry.analyzers(Settings())
+    settings = default_settings(declared)
+    registry.configured(declared, settings.get)
+    registry.query_encoders(Settings(), settings.get)
     registry.models()
     listed = [
         ListedPlugin(
@@ -97,7 +100,7 @@ def list_plugins(session: Session) -> None:
 @plugins.command
 @click.argument("name", metavar="NAME|DIR")
 @click.option("--dry-run", is_flag=True, help="Only say what would be installed.")
-@click.option("--editable", is_flag=True, help="Use DIR where it lies, for work on the plugin.")
+@click.option("--editable", is_flag=True, help="Use DIR where it lies, to work on it.")
 @click.option("--without", multiple=True, metavar="NAME", help="Leave out NAME, for which another one serves.")
 @json_option
 @pass_session
@@ -116,6 +119,7 @@ def install(session: Session, name: str, dry_run: bool, editable: bool, without:
     from imgd.cli.inspected import inspect_plugin
 
     source = installing.source_of(name)
+    editable = editable or installing.lies_beside(source)
     left_out = {installing.canonical(each) for each in without}
     changes = [each for each in installing.plan(source, editable=editable) if each.name not in left_out]
     installing.refuse_harm(changes, left_out)

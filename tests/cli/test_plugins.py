@@ -7,13 +7,33 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
-from throwaway import Throwaway
+from throwaway import REPOSITORY, Throwaway
 
 _ANALYZER = """
+from dataclasses import dataclass
+
 from imgd import Analyzer, Finding, Model, ModelFile, Needs, QueryEncoder, hookimpl
 
 
+@dataclass(frozen=True)
+class Settings:
+    space: str = "toy:3"
+
+
+class Encoder(QueryEncoder):
+    name = "toy"
+    analyzer = "toy"
+
+    @classmethod
+    def configured(cls, settings):
+        return cls.declared(space=settings.space, dimensions=3)
+
+    def encode_texts(self, texts):
+        raise NotImplementedError
+
+
 class Toy(Analyzer):
+    settings_type = Settings
     name = "toy"
     version = "1"
     needs = Needs(edge=64)
@@ -26,6 +46,11 @@ class Toy(Analyzer):
 @hookimpl
 def imgd_analyzers(settings):
     return [Toy]
+
+
+@hookimpl
+def imgd_query_encoders():
+    return [Encoder]
 
 
 @hookimpl
@@ -96,6 +121,21 @@ def test_a_plugin_is_planned_installed_listed_and_removed(environment: Throwaway
     assert gone.returncode == 0, gone.stderr
     assert gone.stdout.startswith("imgd-toy 1: removed\nWhat it found in photos stays in the library")
     assert not environment.has("imgd-toy")
+
+
+def test_a_plugin_of_imgds_own_goes_by_its_short_name_and_is_used_where_its_source_lies(
+    environment: Throwaway,
+) -> None:
+    done = environment.imgctl("plugins", "install", "concepts", "--json")
+    assert done.returncode == 0, done.stderr
+    answer = json.loads(done.stdout)
+    assert Path(answer["source"]) == REPOSITORY / "plugins" / "imgd-concepts"
+    assert "concepts" in answer["plugin"]["analyzers"]
+    (recorded,) = environment.site.glob("imgd_concepts-*.dist-info/direct_url.json")
+    assert json.loads(recorded.read_text())["dir_info"] == {"editable": True}
+    lines = environment.imgctl("plugins", "list", "--json").stdout.splitlines()
+    assert {each["name"]: each for each in map(json.loads, lines)}["concepts"]["state"] == "on"
+    assert environment.imgctl("plugins", "uninstall", "concepts").returncode == 0
 
 
 def test_what_overwrites_the_files_of_something_else_is_refused(environment: Throwaway, tmp_path: Path) -> None:
