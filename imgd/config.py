@@ -23,6 +23,7 @@ from msgspec import Meta
 
 from imgd.domain import RunMode
 from imgd.errors import ConfigError, ConfigProblem
+from imgd.keylines import join_key, key_lines
 
 log = logging.getLogger(__name__)
 
@@ -223,7 +224,7 @@ class _Validation:
         self.path = path
         self.base = path.absolute().parent
         self.table = table
-        self.lines = _key_lines(text)
+        self.lines = key_lines(text)
         self.problems: list[ConfigProblem] = []
 
     def settings(self, schemas: AnalyzerSchemas | None) -> Settings:
@@ -303,12 +304,12 @@ class _Validation:
         hints = typing.get_type_hints(schema, include_extras=True)
         names = [each.name for each in dataclasses.fields(schema) if each.name not in skip]
         for key in table.keys() - set(names):
-            self._add(_join(prefix, key), f"unknown key{_did_you_mean(key, [*names, *extra])}")
+            self._add(join_key(prefix, key), f"unknown key{_did_you_mean(key, [*names, *extra])}")
         values: dict[str, Any] = {}
         for name in names:
             if name not in table:
                 continue
-            key, hint = _join(prefix, name), hints[name]
+            key, hint = join_key(prefix, name), hints[name]
             if dataclasses.is_dataclass(hint):
                 if isinstance(table[name], dict):
                     section = self._section(typing.cast(type, hint), table[name], key)
@@ -343,10 +344,6 @@ class _Validation:
 
     def _add(self, key: str, problem: str) -> None:
         self.problems.append(ConfigProblem(key, problem, self.lines.get(key)))
-
-
-def _join(prefix: str, key: str) -> str:
-    return f"{prefix}.{key}" if prefix else key
 
 
 def _kind(value: object) -> str:
@@ -385,26 +382,3 @@ def _explain(error: msgspec.ValidationError, hint: Any) -> str:
         guess = f"; did you mean `{near[0]}`?" if near else ""
         return f"{text}; allowed are {', '.join(f'`{value}`' for value in allowed)}{guess}"
     return text
-
-
-_HEADER = re.compile(r"\s*\[\s*([^\[\]]+?)\s*\]\s*(?:#.*)?$")
-_KEY = re.compile(
-    r"""\s*((?:[A-Za-z0-9_-]+|"[^"]*"|'[^']*')(?:\s*\.\s*(?:[A-Za-z0-9_-]+|"[^"]*"|'[^']*'))*)\s*="""
-)
-
-
-def _key_lines(text: str) -> dict[str, int]:
-    """Line numbers of tables and keys, by dotted name. tomllib keeps none, and its files are simple."""
-    lines: dict[str, int] = {}
-    prefix = ""
-    for number, line in enumerate(text.splitlines(), start=1):
-        if header := _HEADER.match(line):
-            prefix = _plain(header.group(1))
-            lines.setdefault(prefix, number)
-        elif key := _KEY.match(line):
-            lines.setdefault(_join(prefix, _plain(key.group(1))), number)
-    return lines
-
-
-def _plain(dotted: str) -> str:
-    return ".".join(part.strip().strip("\"'") for part in dotted.split("."))
