@@ -1,7 +1,7 @@
 """Captions: what those in metadata bring to searches in other words, and how quickly photos are captioned.
 
 `--search`: the 211 photos of corpus/05_semantic. The 54 that have five captions carry the first of them in their
-metadata (an XMP sidecar); the other four are asked for, of every one. Three real daemons answer: without captions
+metadata (an XMP sidecar); the other four are asked for, of every one. A real daemon answers: without captions
 (pictures and tags alone), with captions as words, and with captions also by their meaning (`descriptions`).
 
 `--speed`: a BLIP of the size of blip-base with random weights, which says all the words that it may: nothing ends
@@ -19,6 +19,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import shutil
 import tempfile
 import time
 from collections.abc import Mapping
@@ -26,19 +27,12 @@ from pathlib import Path
 
 import numpy as np
 from captioned import described_photos
-from library import LibraryError, library, run
+from library import Library, LibraryError, library, run
 from photos import CORPUS
 from PIL import Image
 from semantic_engine import DEPTH, KEPT_VECTORS, plain_words
 
 CAPTIONS = 5
-WAYS: Mapping[str, tuple[bool, str]] = {
-    "no captions": (False, "off"),
-    "captions, as words": (True, "off"),
-    "captions, also by meaning": (True, "always"),
-}
-"""What is measured -> whether photos carry captions, and the run mode of `descriptions`."""
-
 WORDS, BEAMS = 12, 3
 
 
@@ -50,38 +44,52 @@ def read_captions(corpus: Path) -> dict[str, list[str]]:
 
 
 def search(corpus: Path, models: Path) -> dict[str, float]:
+    """One library, of which the photos are analyzed once: first without captions, then with them, and at last by a
+    daemon that leaves out what they mean."""
     captions = read_captions(corpus)
     figures: dict[str, float] = {"captioned photos": len(captions)}
-    for way, (carries, mode) in WAYS.items():
-        ranks = np.array(ranks_of(corpus, models, captions, carries=carries, mode=mode))
-        figures |= {f"R@{k} {way}": float(np.mean(ranks < k)) for k in (1, 5, 10)}
+    with (
+        described_photos(corpus, {}) as folder,
+        described_photos(corpus, {name: said[0] for name, said in captions.items()}) as described,
+        library(roots=[folder], settings={"paths": {"models_dir": str(models)}}, plugins="concepts") as owned,
+    ):
+        owned.start()
+        figures |= measured("no captions", owned, captions)
+        for sidecar in described.glob("*.xmp"):
+            shutil.copy(sidecar, folder)
+        owned.until(lambda: count_described(owned) == len(captions), 600, "all captions are embedded")
+        figures |= measured("captions, also by meaning", owned, captions)
+        owned.stop()
+        with owned.config.open("a") as config:
+            config.write('\n[search]\nmeaning = ["concepts"]\n')
+        owned.start()
+        figures |= measured("captions, as words", owned, captions)
     return figures
 
 
-def ranks_of(
-    corpus: Path, models: Path, captions: Mapping[str, list[str]], *, carries: bool, mode: str
-) -> list[int]:
-    """Of each caption that no photo carries, where its photo stands in the daemon's answer."""
-    settings = {"paths": {"models_dir": str(models)}, "analyzers": {"descriptions": {"run": mode}}}
-    carried = {name: said[0] for name, said in captions.items()} if carries else {}
-    with (
-        described_photos(corpus, carried) as folder,
-        library(roots=[folder], settings=settings, plugins="concepts") as owned,
-    ):
-        owned.start()
-        owned.wait(900)
-        with owned.client() as client:
-            client.warm_search()
-        kept = owned.database.parent / "vectors"
+def measured(way: str, owned: Library, captions: Mapping[str, list[str]]) -> dict[str, float]:
+    """The share of captions that no photo carries whose photo is among the best k of the daemon's answer."""
+    owned.wait(1200)
+    kept = owned.database.parent / "vectors"
+    ranks = []
+    with owned.client() as client:
+        client.warm_search()
         owned.until(lambda: all(any(kept.glob(name)) for name in KEPT_VECTORS), 600, "labels are encoded")
-        ranks = []
-        with owned.client() as client:
-            for name, (_, *asked) in captions.items():
-                for caption in asked:
-                    hits = client.search(plain_words(caption), DEPTH).hits
-                    found = [Path(os.fsdecode(hit.path)).name for hit in hits]
-                    ranks.append(found.index(name) if name in found else DEPTH)
-        return ranks
+        for name, (_, *asked) in captions.items():
+            for caption in asked:
+                hits = client.search(plain_words(caption), DEPTH).hits
+                found = [Path(os.fsdecode(hit.path)).name for hit in hits]
+                ranks.append(found.index(name) if name in found else DEPTH)
+    return {f"R@{k} {way}": float(np.mean(np.array(ranks) < k)) for k in (1, 5, 10)}
+
+
+def count_described(owned: Library) -> int:
+    return int(
+        owned.rows(
+            "SELECT COUNT(DISTINCT photo_id) FROM vectors JOIN spaces ON spaces.id = space_id"
+            " WHERE spaces.name LIKE 'descriptions:%'"
+        )[0][0]
+    )
 
 
 def speed(photos: int, batch: int) -> dict[str, float]:
