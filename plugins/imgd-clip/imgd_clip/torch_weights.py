@@ -39,7 +39,7 @@ def load_tower(directory: ModelDirectory, which: Which, device: str, precision: 
             tower = builder(config["embed_dim"], dict(config[part]), config.get("quick_gelu", False))
         state = _state(torch, directory.weights, which, tower.state_dict().keys())
         tower.load_state_dict(state, strict=True, assign=True)
-        _fill_buffers(torch, tower, builder, directory, part)
+        _fill_buffers(tower, builder, directory, part)
     except (KeyError, TypeError, RuntimeError, ValueError) as error:
         raise ClipModelError(
             f"{directory.weights} is no checkpoint of the {which} tower that its configuration names: {error}",
@@ -75,7 +75,7 @@ def _names(stored: Any, which: Which, wanted: Any) -> dict[str, str]:
     return found
 
 
-def _fill_buffers(torch: Any, tower: Any, builder: Any, directory: ModelDirectory, part: str) -> None:
+def _fill_buffers(tower: Any, builder: Any, directory: ModelDirectory, part: str) -> None:
     """Give buffers that no checkpoint has (a causal mask) their values, by a tower that is built for real."""
     missing = [name for name, each in tower.named_buffers() if each.is_meta]
     if not missing:
@@ -86,4 +86,3 @@ def _fill_buffers(torch: Any, tower: Any, builder: Any, directory: ModelDirector
         module, _, leaf = name.rpartition(".")
         owner = tower.get_submodule(module)
         owner.register_buffer(leaf, made[name].clone(), persistent=leaf not in owner._non_persistent_buffers_set)
-    del torch

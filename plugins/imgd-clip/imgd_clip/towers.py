@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -61,7 +62,7 @@ def open_image_tower(
         from imgd_clip.onnx_towers import OnnxImageTower
 
         return OnnxImageTower(directory, device, settings.thread_count)
-    with _named_extra():
+    with _extra_named():
         from imgd_clip.torch_image import TorchImageTower
 
         return TorchImageTower(directory, device, settings)
@@ -85,7 +86,7 @@ def open_text_tower(
         from imgd_clip.onnx_towers import OnnxTextTower
 
         return OnnxTextTower(directory, device, settings.thread_count)
-    with _named_extra():
+    with _extra_named():
         from imgd_clip.torch_text import TorchTextTower
 
         return TorchTextTower(directory, device, settings)
@@ -104,14 +105,10 @@ def normalised(vectors: Any, directory: ModelDirectory) -> Values:
     return found
 
 
-class _named_extra:  # noqa: N801 - reads as a context
+@contextmanager
+def _extra_named() -> Iterator[None]:
     """Says which extra a missing package comes with."""
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
-        if isinstance(error, ModuleNotFoundError):
-            raise ClipModelError(
-                f"{error.name} is not installed, which the backend torch needs", hint=_EXTRA
-            ) from error
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        raise ClipModelError(f"the backend torch needs {error.name}, which is not here", hint=_EXTRA) from error
