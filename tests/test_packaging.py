@@ -20,7 +20,7 @@ REPOSITORY = Path(__file__).parents[1]
 PROJECT = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())
 PLUGINS = sorted(path.parent for path in REPOSITORY.glob("plugins/*/pyproject.toml"))
 INSTALLED_AS = {
-    # Extras that are not installed here: what they are imported as.
+    # Extras that are not installed here, or that do not tell: what they are imported as.
     "systemd-python": {"systemd"},
     "onnxruntime-gpu": {"onnxruntime"},
     "dlib-bin": {"dlib"},
@@ -52,7 +52,7 @@ def mentioned_in(*folders: Path) -> set[str]:
 def modules_of(name: str) -> set[str]:
     homes = importlib.metadata.packages_distributions()
     found = {module for module, owners in homes.items() if name in {distribution(each) for each in owners}}
-    return found or INSTALLED_AS.get(name, {name.replace("-", "_")})
+    return (found | INSTALLED_AS.get(name, set())) or {name.replace("-", "_")}
 
 
 def requirements_of(place: Path) -> list[str]:
