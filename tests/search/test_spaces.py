@@ -223,6 +223,15 @@ def test_words_are_compared_with_tags_where_texts_lie_farthest_apart(two, spaces
     assert asyncio.run(chosen()) is None
 
 
+def test_of_spaces_that_tell_words_apart_one_of_looks_comes_before_one_of_captions(bench, tmp_path: Path):
+    async def chosen(*spaces: str) -> str | None:
+        encoders = SeveralEncoders(*spaces)
+        return await Meaning(bench.library.database, QueryTexts(encoders, tmp_path), tmp_path).space()
+
+    assert asyncio.run(chosen(CAPTIONS, CLIP, SPACE)) == SPACE
+    assert asyncio.run(chosen(CLIP, CAPTIONS)) == CAPTIONS
+
+
 def test_tags_are_compared_in_a_space_that_is_not_searched_for_looks(two):
     tagged = add(two, "tagged.jpg", {}, tags={"boat harbour": 0.9})
     encoders = SeveralEncoders(SPACE, CLIP)
