@@ -33,6 +33,7 @@ SAME_FILES = (
 
 _NO_EXTRA = re.compile(r"\bextra\b")
 _REQUIREMENT = re.compile(r"([A-Za-z0-9._-]+)\s*(?:\[[^\]]*\])?\s*(.*)")
+_EXTRAS = re.compile(r"\s*\[[\w\s,.-]*\]\Z")
 
 
 class Change(msgspec.Struct, frozen=True):
@@ -85,18 +86,20 @@ def plugin_named(name: str) -> importlib.metadata.Distribution:
 
 def source_of(name: str) -> str:
     """What pip is to be asked for: a folder for one that is there, or for the short name of a plugin whose source
-    lies beside imgd's own; else a name of the index."""
+    lies beside imgd's own; else a name of the index. Extras stay behind it, as in `faces[dlib]`."""
+    extras = "" if Path(name).is_dir() else "".join(_EXTRAS.findall(name))
+    name = name.removesuffix(extras)
     if os.sep in name or Path(name).is_dir():
         folder = Path(name).expanduser().absolute()
         if not ((folder / "pyproject.toml").is_file() or (folder / "setup.py").is_file()):
             raise PluginInstallError(
                 f"{folder} holds no Python project", hint="Name the folder of its pyproject.toml."
             )
-        return str(folder)
+        return f"{folder}{extras}"
     for candidate in (_beside() / f"imgd-{name}", _beside() / name):
         if (candidate / "pyproject.toml").is_file():
-            return str(candidate)
-    return f"imgd-{name}" if name in FIRST_PARTY else name
+            return f"{candidate}{extras}"
+    return f"imgd-{name}{extras}" if name in FIRST_PARTY else f"{name}{extras}"
 
 
 def lies_beside(source: str) -> bool:
@@ -162,6 +165,23 @@ def plan(source: str, *, editable: bool = False) -> list[Change]:
     ]
 
 
+def plugin_to_install(source: str, changes: Sequence[Change]) -> str:
+    """The distribution that `source` is: one of `changes`, or one that is there as it is wanted.
+
+    Raises:
+        PluginInstallError: it is there, and is no plugin.
+    """
+    name = next((each.name for each in changes if each.requested), "")
+    if not name and (match := _REQUIREMENT.match(source)):
+        name = canonical(match[1])
+    there = installed().get(name)
+    if there is not None and not is_plugin(there):
+        raise PluginInstallError(
+            f"{name} is installed, and is no plugin of imgd", hint="`imgctl plugins list` shows those that are."
+        )
+    return name
+
+
 def refuse_harm(changes: Sequence[Change], without: Collection[str] = ()) -> None:
     """Refuse a second owner of files that one distribution must own.
 
@@ -184,13 +204,13 @@ def refuse_harm(changes: Sequence[Change], without: Collection[str] = ()) -> Non
 
 def carry_out(source: str, changes: Sequence[Change], *, editable: bool = False) -> None:
     """Install what was planned, and nothing else."""
+    others = [f"{each.name}=={each.new}" for each in changes if not each.requested]
+    if others:
+        run_pip("install", "--quiet", "--no-deps", *others)
     for each in changes:
         if not each.requested:
             continue
-        others = [f"{other.name}=={other.new}" for other in changes if not other.requested]
         what = ["-e", source] if editable else [source if os.sep in source else f"{each.name}=={each.new}"]
-        if others:
-            run_pip("install", "--quiet", "--no-deps", *others)
         # One that is there in the same version may have been changed since.
         again = ["--force-reinstall"] if each.old else []
         run_pip("install", "--quiet", "--no-deps", *again, *what)

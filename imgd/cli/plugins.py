@@ -113,6 +113,7 @@ def install(session: Session, name: str, dry_run: bool, editable: bool, without:
     \b
     Examples:
       imgctl plugins install faces         the plugin imgd-faces
+      imgctl plugins install faces[dlib]   with what its extra brings, also where imgd-faces is there
       imgctl plugins install ./my-plugin   from a folder
     """
     from imgd.cli import installing
@@ -123,6 +124,7 @@ def install(session: Session, name: str, dry_run: bool, editable: bool, without:
     left_out = {installing.canonical(each) for each in without}
     changes = [each for each in installing.plan(source, editable=editable) if each.name not in left_out]
     installing.refuse_harm(changes, left_out)
+    requested = installing.plugin_to_install(source, changes)
     if not session.json:
         _tell_changes(changes, dry_run=dry_run)
     if dry_run:
@@ -130,7 +132,6 @@ def install(session: Session, name: str, dry_run: bool, editable: bool, without:
             write_json(InstalledPlugin(source, changes, installed=False))
         return DONE
     installing.carry_out(source, changes, editable=editable)
-    requested = next(each.name for each in changes if each.requested)
     found = inspect_plugin(requested, session.settings().paths.models_dir)
     if not found.entries:
         installing.run_pip("uninstall", "--yes", "--quiet", requested)
@@ -168,6 +169,8 @@ def uninstall(session: Session, name: str) -> None:
 
 
 def _tell_changes(changes: list[Change], *, dry_run: bool) -> None:
+    if not changes:
+        click.echo("Nothing is to be installed: it is all there.")
     for each in changes:
         old = f" in place of {printable(each.old)}" if each.old else ""
         verb = "would install" if dry_run else "installs"

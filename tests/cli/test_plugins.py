@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 from throwaway import REPOSITORY, Throwaway
 
+from imgd.cli.installing import lies_beside, source_of
+
 _ANALYZER = """
 from dataclasses import dataclass
 
@@ -181,12 +183,42 @@ def test_what_is_required_is_installed_as_it_was_planned(environment: Throwaway,
     assert environment.has("toy-library")
 
 
+def test_a_plugin_that_is_there_is_found_there_and_its_extras_come_to_it(
+    environment: Throwaway, tmp_path: Path
+) -> None:
+    wheels = tmp_path / "wheels"
+    build(environment, write(tmp_path, "toy-extra", entry=False, version="2"), wheels)
+    project = write(tmp_path, "imgd-there")
+    with (project / "pyproject.toml").open("a") as file:
+        file.write('[project.optional-dependencies]\nmore = ["toy-extra"]\n')
+    assert environment.imgctl("plugins", "install", str(project)).returncode == 0
+    again = environment.imgctl("plugins", "install", "imgd-there")
+    assert again.returncode == 0, again.stderr
+    assert "Nothing is to be installed: it is all there.\nimgd-there 1: installed\n" in again.stdout
+    for name in ("imgd-there[more]", f"{project}[more]"):
+        done = environment.imgctl("plugins", "install", name, PIP_FIND_LINKS=str(wheels))
+        assert done.returncode == 0, done.stderr
+        assert "installs toy-extra 2\n" in done.stdout
+        assert environment.has("toy-extra")
+        assert environment.run("-m", "pip", "uninstall", "--yes", "toy-extra").returncode == 0
+    assert environment.imgctl("plugins", "uninstall", "there").returncode == 0
+
+
+def test_a_short_name_keeps_its_extras() -> None:
+    assert source_of("faces[dlib]") == f"{REPOSITORY / 'plugins' / 'imgd-faces'}[dlib]"
+    assert lies_beside(source_of("imgd-faces[dlib]"))
+    assert source_of("somebodys[a,b]") == "somebodys[a,b]"
+
+
 def test_what_is_no_plugin_is_not_installed_and_not_removed(environment: Throwaway, tmp_path: Path) -> None:
     project = write(tmp_path, "plain-library", entry=False)
     refused = environment.imgctl("plugins", "install", str(project))
     assert refused.returncode == 5
     assert "plain-library names no entry point of the group `imgd`" in refused.stderr
     assert not environment.has("plain-library")
+    there = environment.imgctl("plugins", "install", "numpy")
+    assert there.returncode == 5
+    assert "numpy is installed, and is no plugin of imgd" in there.stderr
     for name, said in (
         ("numpy", "numpy is no plugin of imgd"),
         ("imgd", "that is imgd itself"),
