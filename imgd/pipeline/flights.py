@@ -382,7 +382,7 @@ class Flights:
             flight.slot = -1
         if not flight.uncommitted:
             self._flights.pop(flight.plan.photo.photo_id, None)
-            if flight.look_again:
+            if flight.look_again or not flight.plan.complete:  # what it waited for may have broken
                 self._owed()
         if self.committer.backlog >= len(self._flights):
             self.committer.flush()  # nothing more is on its way

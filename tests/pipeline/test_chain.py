@@ -86,3 +86,15 @@ def test_what_reads_a_model_that_is_put_off_waits_with_it(library: Library) -> N
     assert library.findings("lengths").keys() == {"a.jpg"}
     put_off = library.rows("SELECT reason FROM jobs WHERE state = 'owed' AND not_before > 0 ORDER BY reason")
     assert put_off == [("The disk is full: no room",), ("waits for captions",)]
+
+
+def test_an_inline_analyzer_goes_on_without_a_model_that_breaks_late(library: Library) -> None:
+    from toy_analyzers import Shape
+    from toy_chain import Late, Reader
+
+    active = library.activate(Shape, Late, Reader)
+    make_photos(library, ["a.jpg", "b.jpg"])
+    heard = asyncio.run(analyze_all(library, active))
+    assert set(heard.broke) == {"late"}
+    assert library.findings("reader") == {"a.jpg": {"read": 0}, "b.jpg": {"read": 0}}
+    assert library.owed() == 2

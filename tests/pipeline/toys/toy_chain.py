@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 
 from imgd import Analyzer, Device, Failure, Finding, Needs, PhotoInput, Text
@@ -65,3 +66,25 @@ class Judge(Analyzer[None]):
             Finding(facts={"long": photo.findings["lengths"].facts["length"] > 5, "edge": max(photo.image.shape)})
             for photo in photos
         ]
+
+
+class Late(Captions):
+    """Breaks as it is loaded, long after what workers found was committed."""
+
+    name = "late"
+
+    def load(self, device: str) -> None:
+        time.sleep(1.0)
+        raise RuntimeError("no such model")
+
+
+class Reader(Analyzer[None]):
+    """Works beside the decoder, on what `late` finds."""
+
+    name = "reader"
+    version = "1"
+    needs = Needs(edge=16)
+    after = ("late",)
+
+    def analyze(self, photos: Sequence[PhotoInput]) -> list[Finding]:
+        return [Finding(facts={"read": len(photo.findings)}) for photo in photos]
