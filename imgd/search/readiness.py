@@ -32,15 +32,16 @@ class Readiness:
         await asyncio.gather(*(self._begun(each)[1] for each in (*spaces, _TAGS)))
 
     async def wait(self, spaces: Sequence[str], notes: Notes) -> None:
-        """Wait for `spaces`, until `_PATIENCE_S` after the first search did, and note if one is not ready then."""
+        """Wait for `spaces`, until `_PATIENCE_S` after a search first did, and note if one is not ready then."""
         begun = [self._begun(each) for each in (*spaces, _TAGS)]
-        unready = {task for _, task in begun if not task.done()}
+        unready = {task: at for at, task in begun if not task.done()}
         if not unready:
             return
-        left_s = max(0.0, min(at for at, _ in begun) + _PATIENCE_S - time.monotonic())
+        # Those that could not be prepared are begun anew by each search, so ready ones do not say how long to wait.
+        left_s = max(0.0, min(unready.values()) + _PATIENCE_S - time.monotonic())
         with waiting_for_encoders():
-            _, unready = await asyncio.wait(unready, timeout=left_s)
-        if unready:
+            _, late = await asyncio.wait(unready, timeout=left_s)
+        if late:
             notes.add("looks and tags of near meaning are still being prepared: ask again in a moment")
 
     def _begun(self, space: str) -> tuple[float, asyncio.Task[bool]]:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from types import SimpleNamespace
 
 import numpy as np
 import numpy.typing as npt
 import pytest
+from toy_meaning import SPACE, ToyEncoders
 
 from imgd.search import readiness
 
@@ -84,5 +86,28 @@ def test_a_space_whose_model_came_is_prepared_after_all(shelf):
         answer = await shelf.engine.search("cat")
         assert answer.notes == ()
         assert any(line.startswith("looks like") for line in answer.hits[0].why)
+
+    asyncio.run(work())
+
+
+class OfAnAbsentSpace(ToyEncoders):
+    """Has one more space, of which the library has no vectors."""
+
+    def spaces(self) -> Sequence[str]:
+        return (SPACE, "clip:toy")
+
+
+def test_a_space_without_vectors_is_not_told_as_being_prepared_for_ever(shelf, monkeypatch):
+    now = 0.0
+    monkeypatch.setattr(readiness, "time", SimpleNamespace(monotonic=lambda: now))
+    shelf.use(OfAnAbsentSpace())
+
+    async def work() -> None:
+        nonlocal now
+        await shelf.engine.warm()
+        now += 3600
+        answer = await shelf.engine.search("cat")
+        assert answer.hits
+        assert answer.notes == ()
 
     asyncio.run(work())
