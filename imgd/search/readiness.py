@@ -37,7 +37,7 @@ class Readiness:
         unready = {task: at for at, task in begun if not task.done()}
         if not unready:
             return
-        # Those that could not be prepared are begun anew by each search, so ready ones do not say how long to wait.
+        # Those that could not be prepared are begun anew by each search: when others were tells nothing of them.
         left_s = max(0.0, min(unready.values()) + _PATIENCE_S - time.monotonic())
         with waiting_for_encoders():
             _, late = await asyncio.wait(unready, timeout=left_s)
