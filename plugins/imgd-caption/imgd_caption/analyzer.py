@@ -69,6 +69,7 @@ class CaptionAnalyzer(Analyzer[CaptionSettings]):
 
         directory = self.model_dirs[self.settings.model]
         self._captioner = Captioner(directory, self.settings, device)
+        self.runtime = self._captioner.runtime
         self._preprocessing = Preprocessing.read(directory)
         self._threads = ThreadPoolExecutor(2, thread_name_prefix="caption")
         share = self._captioner.bytes_a_number / 4

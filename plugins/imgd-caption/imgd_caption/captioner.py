@@ -40,6 +40,7 @@ class Captioner:
         name = "fp32" if device == "cpu" else settings.precision
         self._dtype = getattr(self._torch, _DTYPES[name])
         self._device = device
+        self.runtime = f"PyTorch {device}, {_DTYPES[name]}"
         self._generation = {
             "max_new_tokens": settings.max_new_tokens,
             "num_beams": settings.beams,

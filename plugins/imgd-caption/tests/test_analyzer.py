@@ -99,6 +99,7 @@ def test_a_loaded_model_says_what_it_takes_itself(tiny_blip: Path, analyzer: Cap
         weights_mb - 990, abs=1
     )
     assert analyzer.photo_mb == declared.photo_mb
+    assert analyzer.runtime == "PyTorch cpu, float32"
 
 
 def test_captions_end_where_the_setting_says(tiny_blip: Path) -> None:

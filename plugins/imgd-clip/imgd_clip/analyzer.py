@@ -52,6 +52,7 @@ class ClipAnalyzer(Analyzer[ClipSettings]):
         tower = self._tower = open_image_tower(self.settings, self._traits, self.model_dirs, device)
         self.memory_mb = tower.memory_mb
         self.photo_mb = tower.photo_mb
+        self.runtime = tower.runtime
 
     def begin(self, photos: Sequence[PhotoInput]) -> Any:
         return self._loaded().begin([photo.image for photo in photos])

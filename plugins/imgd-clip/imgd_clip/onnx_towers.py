@@ -52,7 +52,7 @@ class Graph:
             self._session = onnxruntime.InferenceSession(str(path), options, providers=_providers(device))
         except Exception as error:
             raise ClipModelError(f"{path} cannot be loaded: {error}", hint="Fetch the model again.") from error
-        self._tell(path, device)
+        self.runtime = f"onnxruntime {self._serving(path, device)}"
         self.inputs = self._session.get_inputs()
         self.output = self._session.get_outputs()[0].name
         self.one_by_one = self.one_by_one or self.inputs[0].shape[0] == 1
@@ -66,8 +66,8 @@ class Graph:
         found: npt.NDArray[Any] = self._session.run([self.output], feeds)[0]
         return found
 
-    def _tell(self, path: Path, device: str) -> None:
-        """Which providers really serve: ONNX Runtime falls back to the processor without a word."""
+    def _serving(self, path: Path, device: str) -> str:
+        """The provider that really serves: ONNX Runtime falls back to the processor without a word."""
         serving = self._session.get_providers()
         log.info("%s/%s runs on %s", path.parent.name, path.name, ", ".join(serving))
         if device.startswith("cuda") and "CUDAExecutionProvider" not in serving:
@@ -76,6 +76,7 @@ class Graph:
                 hint="Put onnxruntime-gpu in the place of onnxruntime (`pip uninstall onnxruntime`, then"
                 ' `pip install onnxruntime-gpu`), or set `devices = ["cpu"]` in [lanes].',
             )
+        return str(serving[0])
 
 
 class OnnxImageTower:
@@ -87,6 +88,7 @@ class OnnxImageTower:
         self._preprocessing = directory.preprocessing
         self.size = self._preprocessing.size
         self._graph = Graph(path, device, threads)
+        self.runtime = self._graph.runtime
         self._pixels = ThreadPoolExecutor(threads, thread_name_prefix="clip-pixels")
         # One thread a photo where they go through one by one; batches go one after another.
         runs = threads if self._graph.one_by_one and self._graph.on_cpu else 1

@@ -49,6 +49,7 @@ class TorchImageTower:
         self._on_gpu = self.device.type == "cuda"
         self.module = load_tower(directory, "image", device, settings.precision)
         self.dtype = next(self.module.parameters()).dtype
+        self.runtime = f"PyTorch {device}, {str(self.dtype).removeprefix('torch.')}"
         place = {"device": self.device, "dtype": torch.float32}
         self._mean = torch.tensor(self._preprocessing.mean, **place).view(1, 3, 1, 1) * 255
         self._scale = 1 / (torch.tensor(self._preprocessing.deviation, **place).view(1, 3, 1, 1) * 255)

@@ -27,6 +27,8 @@ class ImageTower(Protocol):
     """What the loaded tower takes of its device's memory."""
     photo_mb: float
     """What a photo of a batch adds to that."""
+    runtime: str
+    """What computes it, for people: `onnxruntime CUDAExecutionProvider`."""
 
     def begin(self, photos: Sequence[Pixels]) -> Any:
         """Start on RGB photos (h, w, 3) of any sizes, and return at once where a device does the work."""

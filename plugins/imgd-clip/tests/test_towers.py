@@ -208,6 +208,19 @@ def test_a_gpu_that_onnxruntime_cannot_use_is_not_passed_over_in_silence(
         open_image_tower(settings, traits_of(settings), models, "cuda:0")
 
 
+@pytest.mark.parametrize(
+    ("model", "runtime"),
+    [("small", "onnxruntime CPUExecutionProvider"), ("small-torch", "PyTorch cpu, float32")],
+)
+def test_it_says_what_really_runs_it(
+    models: Mapping[str, Path], settings_of: SettingsOf, model: str, runtime: str
+) -> None:
+    analyzer = ClipAnalyzer(settings_of(model), models)
+    analyzer.load("cpu")
+    analyzer.close()
+    assert analyzer.runtime == runtime
+
+
 # ---------------------------------------------------------------------- how photos are prepared
 
 

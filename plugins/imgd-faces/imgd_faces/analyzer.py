@@ -34,9 +34,6 @@ class FaceAnalyzer(Analyzer[FaceSettings]):
     settings_type = FaceSettings
     code_settings = frozenset({"threads"})
 
-    runtime = ""
-    """What runs the loaded models, for people: `onnxruntime CUDAExecutionProvider`."""
-
     @classmethod
     def configured(cls, settings: FaceSettings) -> type[Self]:
         pack = PACKS[settings.model]

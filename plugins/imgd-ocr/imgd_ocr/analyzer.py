@@ -62,6 +62,7 @@ class OcrAnalyzer(Analyzer[OcrSettings]):
         from imgd_ocr.loading import load_reader
 
         self._reader = load_reader(self.settings, self.model_dirs, device)
+        self.runtime = self._reader.runtime
         self._threads = ThreadPoolExecutor(self.settings.thread_count, thread_name_prefix="ocr")
 
     def begin(self, photos: Sequence[PhotoInput]) -> list[Reading]:

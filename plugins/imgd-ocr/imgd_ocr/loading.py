@@ -29,7 +29,8 @@ def load_reader(settings: OcrSettings, model_dirs: Mapping[str, Path], device: s
     """
     cv2.setNumThreads(1)  # the threads are ours: OpenCV's own would only contend with them
     detector = Session(shipped_model(DETECTOR_FILE), device)
-    _log.info("text is read by %s", ", ".join(detector.providers))
+    if device != "cpu" and detector.provider == "CPUExecutionProvider":
+        _log.warning("text is read on the CPU, not on %s: this onnxruntime has no CUDA that works", device)
     return Reader(
         Detector(detector),
         Directions(Session(shipped_model(DIRECTION_FILE), device)),
@@ -38,6 +39,7 @@ def load_reader(settings: OcrSettings, model_dirs: Mapping[str, Path], device: s
             for script in settings.scripts
         ],
         settings.min_confidence,
+        f"onnxruntime {detector.provider}",
     )
 
 

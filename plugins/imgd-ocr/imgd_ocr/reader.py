@@ -35,10 +35,16 @@ class Reader:
     """Reads photos with models that several threads share."""
 
     def __init__(
-        self, detector: Detector, directions: Directions, recognisers: Sequence[Recogniser], min_confidence: float
+        self,
+        detector: Detector,
+        directions: Directions,
+        recognisers: Sequence[Recogniser],
+        min_confidence: float,
+        runtime: str,
     ) -> None:
         """`recognisers`: of several, the surest reading of a line counts. Less sure ones than `min_confidence` are
-        dropped."""
+        dropped. `runtime`: what runs the models, for people."""
+        self.runtime = runtime
         self._detector = detector
         self._directions = directions
         self._recognisers = tuple(recognisers)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-import logging
 from pathlib import Path
 from typing import Any, Final
 
@@ -13,8 +12,8 @@ DETECTOR_FILE: Final = "PP-OCRv6_det_small.onnx"
 RECOGNISER_FILE: Final = "PP-OCRv6_rec_small.onnx"
 DIRECTION_FILE: Final = "ch_ppocr_mobile_v2.0_cls_mobile.onnx"
 
+_CUDA: Final = "CUDAExecutionProvider"
 _FATAL = 4
-_log = logging.getLogger(__name__)
 
 
 def shipped_model(name: str) -> Path:
@@ -50,9 +49,9 @@ class Session:
         self._output = self._session.get_outputs()[0].name
 
     @property
-    def providers(self) -> list[str]:
-        """What really runs it, first choice first."""
-        return list(self._session.get_providers())
+    def provider(self) -> str:
+        """What really runs it: ONNX Runtime falls back to the CPU without a word."""
+        return str(self._session.get_providers()[0])
 
     @property
     def characters(self) -> list[str]:
@@ -73,10 +72,8 @@ class Session:
 
 def _providers(device: str) -> list[Any]:
     kind, _, number = device.partition(":")
-    if kind == "cuda":
-        if "CUDAExecutionProvider" in onnxruntime.get_available_providers():
-            # Photos have all sizes: an exhaustive search of algorithms for each would never pay.
-            cuda = {"device_id": int(number or 0), "cudnn_conv_algo_search": "HEURISTIC"}
-            return [("CUDAExecutionProvider", cuda), "CPUExecutionProvider"]
-        _log.warning("onnxruntime has no CUDA here, so text is read on the CPU; onnxruntime-gpu has it")
+    if kind == "cuda" and _CUDA in onnxruntime.get_available_providers():
+        # Photos have all sizes: an exhaustive search of algorithms for each would never pay.
+        cuda = {"device_id": int(number or 0), "cudnn_conv_algo_search": "HEURISTIC"}
+        return [(_CUDA, cuda), "CPUExecutionProvider"]
     return ["CPUExecutionProvider"]
