@@ -18,7 +18,8 @@ _SQL = load_statements("imgd.store", "spaces")
 @dataclass(frozen=True, slots=True)
 class Superseded:
     """A space whose analyzer fills the spaces `successors` now. They are `complete` once no photo that can be
-    reached owes that analyzer a finding; of one that runs on request, once none has only an earlier one."""
+    reached owes that analyzer a finding; of one that runs on request, or no more, once none has only an earlier
+    one."""
 
     space_id: int
     name: str
@@ -47,7 +48,8 @@ def read_superseded(connection: sqlite3.Connection) -> list[Superseded]:
 
 
 def _any_unasked(connection: sqlite3.Connection, analyzer_id: int) -> bool:
-    """Whether a photo has an earlier finding of an analyzer that runs on request, and so owes it no newer one."""
+    """Whether a photo has an earlier finding of an analyzer that runs on request, or no more, and so owes it no
+    newer one."""
     return bool(connection.execute(_SQL["any_unasked"], {"analyzer": analyzer_id}).fetchone()[0])
 
 

@@ -178,3 +178,17 @@ def test_on_request_the_old_space_serves_until_all_of_its_photos_were_asked_for(
     analyzed.refresh()
     assert analyzed.found(NEW) == list(PHOTOS)
     assert analyzed.found(OLD) == []
+
+
+def test_of_an_analyzer_that_is_switched_off_half_way_the_old_space_stays(analyzed: Analyzed) -> None:
+    analyzed.use_version("2")
+    analyzed.commit([1, 2, 3, 4], NEW)
+    analyzed.write(lambda c: synchronise(c, []))
+    analyzed.refresh()
+    assert analyzed.found(OLD) == [*PHOTOS]
+    assert analyzed.serving() == [OLD]
+    analyzed.use_version("2")
+    analyzed.commit([5, 6], NEW)
+    analyzed.write(lambda c: synchronise(c, []))
+    analyzed.refresh()
+    assert (analyzed.found(OLD), analyzed.found(NEW)) == ([], [*PHOTOS])

@@ -22,7 +22,8 @@ SELECT EXISTS (
     SELECT 1 FROM analyzers
     CROSS JOIN findings ON findings.analyzer_id = analyzers.id AND findings.generation < analyzers.generation
     CROSS JOIN photos ON photos.id = findings.photo_id
-    WHERE analyzers.id = :analyzer AND analyzers.run = 'request' AND photos.state = 'present'
+    WHERE analyzers.id = :analyzer AND (analyzers.run = 'request' OR NOT analyzers.active)
+      AND photos.state = 'present'
       AND NOT EXISTS (SELECT 1 FROM jobs WHERE jobs.photo_id = findings.photo_id
                       AND jobs.analyzer_id = findings.analyzer_id AND jobs.state = 'failed'));
 
