@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import socket
 import subprocess
 import sys
 import threading
@@ -165,3 +166,11 @@ def test_an_interrupted_pull_keeps_the_files_that_were_told(serve: Any, tmp_path
     fetched = (tmp_path / "models/toy/graph.bin").stat().st_ino
     assert pull_from(serve(contents=CONTENTS, etags=ETAGS), tmp_path, *both).returncode == 0
     assert (tmp_path / "models/toy/graph.bin").stat().st_ino == fetched
+
+
+def test_a_hub_that_cannot_be_reached_is_told_in_a_line(tmp_path: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))  # nobody listens there
+        done = pull_from(f"http://127.0.0.1:{taken.getsockname()[1]}", tmp_path, f"{SOURCE}graph.bin")
+    assert done.stderr.startswith("ModelPullError: ")
+    assert f"org/repo@{COMMIT}: graph.bin: " in done.stderr
