@@ -77,10 +77,10 @@ def _hub_errors_named(where: str) -> Iterator[None]:
     from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
 
     # A failed connection is an error of the HTTP library below, which one differs; the hub's own descends from it.
-    lineage: tuple[type, ...] = HfHubHTTPError.__mro__
-    of_http = tuple(each for each in lineage if issubclass(each, Exception) and each is not Exception)
+    known: list[type[Exception]] = [LocalEntryNotFoundError, OSError, ValueError]
+    known += [each for each in HfHubHTTPError.__mro__ if issubclass(each, Exception) and each is not Exception]
     try:
         yield
-    except (*of_http, LocalEntryNotFoundError, OSError, ValueError) as error:
+    except tuple(known) as error:
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise ModelPullError(f"{where}: {reason}") from error
