@@ -180,8 +180,16 @@ class Roster:
 
 def missing_packages(packages: Mapping[str, str]) -> str:
     """What to do about those `packages` (module -> requirement) that cannot be found, or ""."""
-    missing = {wanted for module, wanted in packages.items() if importlib.util.find_spec(module) is None}
+    missing = {wanted for module, wanted in packages.items() if not _is_there(module)}
     return " and ".join(f"run `imgctl plugins install '{wanted}'`" for wanted in sorted(missing))
+
+
+def _is_there(module: str) -> bool:
+    """Whether `module` can be found. To find `a.b`, Python imports `a`, which may be absent or broken."""
+    try:
+        return importlib.util.find_spec(module) is not None
+    except Exception:  # noqa: BLE001 - importing a package runs its code: one that fails there is not there
+        return False
 
 
 def _run_modes(declared: Mapping[str, AnalyzerClass], wanted: Mapping[str, RunMode]) -> dict[str, RunMode]:

@@ -12,7 +12,7 @@ import pytest
 
 from imgd import Analyzer, Model, ModelFile, QueryEncoder, hookimpl
 from imgd.config import PathSettings, Settings
-from imgd.daemon.roster import AnalyzerState, Roster
+from imgd.daemon.roster import AnalyzerState, Roster, missing_packages
 from imgd.domain import RunMode
 from imgd.plugins import build_plugin_manager
 from imgd.store.analyzers import AnalyzerRow
@@ -275,3 +275,13 @@ def test_an_analyzer_does_not_wait_for_one_whose_model_is_missing(bench: Bench) 
     roster = Roster(build_plugin_manager([WithReader()], selection=""), bench.settings, bench.models)
     assert states(roster) == {"reader": AnalyzerState.READY, "modelled": AnalyzerState.WAITING}
     assert {each.name: each.after for each in roster.declarations()} == {"reader": ("modelled",), "modelled": ()}
+
+
+@pytest.mark.parametrize("module", ["no_such_package.part", "raising_package.part", ".part"])
+def test_a_part_of_a_package_that_is_absent_or_broken_is_a_package_that_is_missing(
+    module: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "raising_package").mkdir()
+    (tmp_path / "raising_package" / "__init__.py").write_text("1 / 0\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    assert missing_packages({module: "imgd-toys[fast]"}) == "run `imgctl plugins install 'imgd-toys[fast]'`"
