@@ -8,6 +8,7 @@ def test_it_keeps_the_contract():
 
 from __future__ import annotations
 
+from imgd.domain import StoredFinding
 from imgd.testing.analyzers import Outcome, check_analyzer
 from imgd.testing.differences import TOLERANCE
 from imgd.testing.encoders import check_query_encoder
@@ -18,6 +19,7 @@ __all__ = [
     "TOLERANCE",
     "ConformanceError",
     "Outcome",
+    "StoredFinding",
     "awkward_photos",
     "check_analyzer",
     "check_query_encoder",

@@ -8,8 +8,7 @@ from imgd_ocr.analyzer import OcrAnalyzer
 from imgd_ocr.settings import OcrSettings
 
 from imgd import Finding
-from imgd.domain import StoredFinding
-from imgd.testing import check_analyzer, make_photo
+from imgd.testing import StoredFinding, check_analyzer, make_photo
 
 Pixels = npt.NDArray[np.uint8]
 Draw = Callable[..., Pixels]
