@@ -15,9 +15,7 @@ from imgd_clip.preprocessing import Pixels, Values
 from imgd_clip.settings import ClipSettings
 from imgd_clip.traits import Traits
 
-_EXTRA = (
-    "Install it into imgd's environment with `pip install 'imgd-clip[torch]'`, or take a model in the ONNX layout."
-)
+_EXTRA = "Install it with `imgctl plugins install 'imgd-clip[torch]'`, or take a model in the ONNX layout."
 
 
 class ImageTower(Protocol):
