@@ -32,10 +32,10 @@ def analyze(session: Session, analyzer: str, photos: tuple[str, ...], everything
 
     \b
     Examples:
-      imgctl analyze captions IMG_0042.CR2
-      imgctl analyze captions ~/Pictures/2024
-      imgctl analyze captions "dog on a beach"
-      imgctl analyze captions --all
+      imgctl analyze caption IMG_0042.CR2
+      imgctl analyze caption ~/Pictures/2024
+      imgctl analyze caption "dog on a beach"
+      imgctl analyze caption --all
     """
     from imgd.control.plans import AnalyzeRequest
 
