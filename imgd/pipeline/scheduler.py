@@ -226,9 +226,11 @@ class Pipeline:
         self._flights.due = float("inf")
         if self._position == QueuePosition():
             self._front_read_at = time.time()
-        waiting = () if self._idle else self._idle_ids
+        is_idle, waiting = self._idle, () if self._idle else self._idle_ids
         page, due = await asyncio.to_thread(self._read_page, self._position, self._flights.photo_ids, waiting)
         self._flights.due = min(self._flights.due, due)  # a commit may have postponed a job meanwhile
+        if is_idle and not self._idle:  # something else has come meanwhile, and is not to wait for what was read
+            return True
         if self._reads == reads:  # else what was read may be older than what is owed now
             self._exhausted = page.end is None
             self._position = page.end or QueuePosition()

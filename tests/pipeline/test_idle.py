@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import threading
 from typing import Any
 
 import pytest
@@ -122,3 +123,36 @@ def test_a_new_photo_goes_before_all_that_waits_for_idleness(
     committed = order(library, heard)
     assert len(committed) == 62
     assert committed.index(("shape", 61)) < 40
+
+
+def test_what_is_read_of_the_queue_as_imgd_is_woken_holds_up_nobody(
+    library: Library, active: list[ActiveAnalyzer]
+) -> None:
+    idleness = Idleness(60.0, clock := Clock())
+    clock.now += 60.0
+    woken = threading.Event()
+    make_photos(library, [f"{number}.jpg" for number in range(6)])
+    library.database.write(lambda c: c.execute("DELETE FROM jobs WHERE analyzer_id = ?", (active[0].id,))).result()
+
+    async def wake_as_it_reads(pipeline: Pipeline, _starter: Any) -> None:
+        loop, read = asyncio.get_running_loop(), pipeline._read_page
+
+        def wake() -> None:
+            idleness.disturb()
+            pipeline.wake()
+            woken.set()
+
+        def read_and_wake(position: Any, skip: Any, waiting: Any) -> Any:
+            page = read(position, skip, waiting)
+            if page[0].photos:
+                loop.call_soon_threadsafe(wake)
+                woken.wait()
+            return page
+
+        pipeline._read_page = read_and_wake  # type: ignore[method-assign]
+
+    heard = asyncio.run(
+        analyze_all(library, active, idleness=idleness, during=wake_as_it_reads, until=woken.is_set)
+    )
+    assert order(library, heard) == []
+    assert library.owed() == 6
