@@ -50,7 +50,10 @@ def analyzers(session: Session, names: tuple[str, ...]) -> None:
 def _chosen(answer: AnalyzersAnswer, names: tuple[str, ...]) -> list[AnalyzerAnswer]:
     """Raises a usage error where a name is unknown."""
     known = {each.name: each for each in answer.analyzers}
+    broken = {plugin.name: plugin.error for plugin in answer.plugins if plugin.error}
     for name in names:
+        if name not in known and name in broken:
+            raise click.UsageError(f"The plugin {printable(name)} does not work: {printable(broken[name])}")
         if name not in known:
             raise click.UsageError(f"No analyzer is called {name}. There are {', '.join(sorted(known))}.")
     return [known[name] for name in names] if names else list(answer.analyzers)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from imgd.cli.failures import run_command
+from imgd.cli.failures import DONE, USAGE, run_command
 from imgd.cli.lazy import LazyGroup
 from imgd.cli.terminal import printable
 
@@ -57,24 +57,31 @@ def run(config: Path | None) -> int:
 
 @imgd.command
 @_config_option
-def check(config: Path | None) -> None:
+def check(config: Path | None) -> int:
     """Check the configuration, analyzers' sections included, and name every error at once.
 
-    It also tells which photos the next start has analyzed again.
+    It also tells which photos the next start has analyzed again. Exit code 2: something is wrong, if it is only a
+    plugin that does not work, as it is or with these settings.
     """
     from imgd.daemon import load_settings
     from imgd.daemon.changes import changes_to_come
 
     path = _chosen(config)
     settings, registry = load_settings(path)
-    click.echo(f"{path} is good.")
-    for change in changes_to_come(settings, registry):
+    changes = changes_to_come(settings, registry)
+    broken = [status for status in registry.statuses.values() if status.error]
+    for status in broken:
+        click.echo(f"imgd: the plugin {printable(status.name)} does not work: {printable(status.error)}", err=True)
+    if not broken:
+        click.echo(f"{path} is good.")
+    for change in changes:
         click.echo(f"With the next start, {printable(change)}.")
     if not settings.roots:
         click.echo("It names no `roots` yet: imgd has nothing to watch.")
     for root in settings.roots:
         if not root.is_dir():
             click.echo(f"{root} is not there now: it counts as offline until it is.")
+    return USAGE if broken else DONE
 
 
 def _chosen(config: Path | None) -> Path:

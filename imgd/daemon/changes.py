@@ -14,6 +14,8 @@ from imgd.store.analyzers import AnalyzerDeclaration, AnalyzerRow, read_analyzer
 from imgd.weights.catalogue import Catalogue
 from imgd.weights.store import ModelStore
 
+_WHEN = {RunMode.ALWAYS: "always", RunMode.IDLE: "on idle", RunMode.REQUEST: "on request", RunMode.OFF: "never"}
+
 
 def describe_changes(before: Mapping[str, AnalyzerRow], declared: Iterable[AnalyzerDeclaration]) -> list[str]:
     """A sentence for each analyzer that is not as the library knows it. An empty library has nothing to tell."""
@@ -33,7 +35,7 @@ def describe_changes(before: Mapping[str, AnalyzerRow], declared: Iterable[Analy
         elif not row.active:
             told.append(f"{name} is back: it analyzes what came since{asked}")
         elif row.run is not declaration.run:
-            told.append(f"{name} runs {declaration.run} from now on; before that, {row.run}")
+            told.append(f"{name} runs {_WHEN[declaration.run]} from now on; before that, {_WHEN[row.run]}")
     told += [
         f"{name} runs no more; what it found stays"
         for name, row in before.items()

@@ -7,6 +7,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
+from daemon_process import write_plugin
 
 from imgd.cli.service import UNITS, quoted, rendered
 
@@ -89,6 +90,34 @@ def test_check_accepts_a_good_configuration(imgd, home):
     done = imgd("check")
     assert (done.returncode, done.stderr) == (0, "")
     assert "is good" in done.stdout
+
+
+def test_check_names_a_plugin_that_does_not_work_with_these_settings(imgd, home):
+    source = """
+from imgd import Analyzer, hookimpl
+
+class Strict(Analyzer):
+    name = "strict"
+    version = "1"
+
+    @classmethod
+    def configured(cls, settings):
+        raise ValueError("no model is called so")
+
+    def analyze(self, photos):
+        return []
+
+@hookimpl
+def imgd_analyzers(settings):
+    return [Strict]
+"""
+    folder = write_plugin(home / "site", "strict", source)
+    (home / "Pictures").mkdir()
+    imgd("init", "Pictures")
+    done = imgd("check", PYTHONPATH=str(folder), IMGD_PLUGINS="strict")
+    assert done.returncode == 2
+    assert done.stderr == "imgd: the plugin strict does not work: ValueError: no model is called so\n"
+    assert "is good" not in done.stdout
 
 
 def test_run_without_a_configuration_says_how_to_write_one(imgd):

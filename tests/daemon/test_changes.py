@@ -38,7 +38,7 @@ def test_a_new_library_is_not_told_that_its_analyzers_are_new() -> None:
             {"digest": "b", "run": RunMode.REQUEST},
             "faces is analyzed again once it is asked for: other settings; what it found before serves until then",
         ),
-        ({"run": RunMode.IDLE}, "faces runs idle from now on; before that, always"),
+        ({"run": RunMode.IDLE}, "faces runs on idle from now on; before that, always"),
     ],
 )
 def test_a_change_is_told_with_its_reason(change: dict[str, str], sentence: str) -> None:
