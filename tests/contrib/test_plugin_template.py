@@ -86,6 +86,20 @@ def test_its_own_tests_pass(project: Path, environment: Throwaway) -> None:
     assert "3 passed" in done.stdout
 
 
+def test_its_own_tests_pass_before_it_is_installed_and_from_any_folder(tmp_path: Path) -> None:
+    project = render(tmp_path, name="imgd-glow")
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(project / "tests")],
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": str(REPOSITORY)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "3 passed" in done.stdout
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_it_is_lint_clean_and_typed(kind: str, tmp_path: Path) -> None:
     project = render(tmp_path, name="imgd-glow", kind=kind)
