@@ -55,7 +55,7 @@ def measure_captions(corpus: Path, models: Path, captions: Captions) -> dict[str
 
 
 def _measured(ranking: EngineRanking, told: Captions, names: Sequence[str]) -> dict[str, float]:
-    figures = {}
+    figures: dict[str, float] = {}
     for kind, some in (("described", names), ("others", [name for name in told if name not in names])):
         if some:
             ranks = _ranks(ranking, [(caption, name) for name in some for caption in told[name][1:]])
