@@ -26,8 +26,9 @@ INSTALLED_AS = {
     "dlib-bin": {"dlib"},
     "open-clip-torch": {"open_clip"},
 }
-NOT_IMPORTED = {"mypy", "ruff", "pytest-timeout", "pywavelets"}
-"""Commands, a plugin of pytest, and what scikit-image loads for one of the formulas that tests compare with."""
+NOT_IMPORTED = {"mypy", "ruff", "pytest-timeout", "pywavelets", "setuptools"}
+"""Commands, a plugin of pytest, what scikit-image loads for one of the formulas that tests compare with, and what
+builds the plugins that tests install, without the package index."""
 
 
 def distribution(requirement: str) -> str:
@@ -81,6 +82,14 @@ def test_every_extra_and_every_tool_is_used_somewhere() -> None:
 @pytest.mark.parametrize("plugin", PLUGINS, ids=lambda path: path.name)
 def test_a_plugin_depends_on_nothing_that_it_does_not_use(plugin: Path) -> None:
     assert unused(requirements_of(plugin), plugin) == set()
+
+
+def test_what_builds_plugins_is_there_without_pytorch_which_brings_it_too() -> None:
+    (wanted,) = [each for each in PROJECT["dependency-groups"]["dev"] if distribution(each) == "setuptools"]
+    backends = [
+        tomllib.loads((each / "pyproject.toml").read_text())["build-system"] for each in (*PLUGINS, REPOSITORY)
+    ]
+    assert {name for each in backends for name in each["requires"]} == {wanted}
 
 
 def test_every_dependency_is_explained() -> None:
