@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from imgd.cli.failures import DONE, NOTHING_FOUND
 from imgd.cli.photos import find_photo
 from imgd.cli.session import Session, json_option, pass_session
 from imgd.cli.terminal import human_duration, is_terminal, printable, write_json, write_row, write_table
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 @click.option("--all", "everything", is_flag=True, help="All photos.")
 @json_option
 @pass_session
-def analyze(session: Session, analyzer: str, photos: tuple[str, ...], everything: bool) -> None:
+def analyze(session: Session, analyzer: str, photos: tuple[str, ...], everything: bool) -> int:
     """Have photos analyzed by ANALYZER that it has no finding of yet: for analyzers that run on request.
 
     Photos are named by id or path, by their folder, or by a query as in `imgctl search`. What the analyzer reads
@@ -39,19 +40,26 @@ def analyze(session: Session, analyzer: str, photos: tuple[str, ...], everything
     """
     from imgd.control.plans import AnalyzeRequest
 
-    if bool(photos) == everything:
+    if not (photos or everything):
         raise click.UsageError("Name photos, a folder or a query, or --all.")
+    if photos and everything:
+        raise click.UsageError("--all and photos exclude each other.")
     client = session.client()
     ids, query = _named(client, photos)
     answer = client.analyze(AnalyzeRequest(analyzer, ids, query, everything))
+    code = DONE if answer.photos or everything else NOTHING_FOUND
     if session.json:
         write_json(answer)
-        return
+        return code
     for note in answer.notes:
         click.echo(f"imgctl: {printable(note)}", err=True)
+    if code == NOTHING_FOUND:
+        click.echo("imgctl: no photo is meant by that", err=True)
+        return code
     found = "finding of another one comes" if answer.queued_first == 1 else "findings of others come"
     first = f"; {answer.queued_first:,} {found} first" if answer.queued_first else ""
     click.echo(f"{_photos(answer.queued)} of {answer.photos:,} in the queue of {analyzer}{first}.")
+    return code
 
 
 @click.command

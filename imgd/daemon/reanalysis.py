@@ -87,7 +87,7 @@ class Reanalysis:
             works = [[partial(_owe, row=rows[name], photos=found)] for name in names]
         queued = [sum([await self._write(work) for work in each]) for each in works]
         self._parts.pipeline.wake()
-        return AnalyzeAnswer(photos, queued[-1], sum(queued[:-1]), notes)
+        return AnalyzeAnswer(photos, queued[-1], sum(queued[:-1]), (*notes, *self._waits(request.analyzer)))
 
     async def reanalyze(self, request: ReanalyzeRequest, out_of_reach: OutOfReach) -> ReanalysisAnswer:
         """The plan; without `request.plan` it is put into the queue, too.
@@ -133,6 +133,13 @@ class Reanalysis:
         if standing.state is AnalyzerState.OFF:
             raise RequestError(f"{name} is switched off", hint=f'Set `run` in [analyzers.{name}] to "request".')
         return name
+
+    def _waits(self, name: str) -> list[str]:
+        """What keeps the analyzer from looking at photos, if anything does."""
+        standing = self._parts.roster.standings[name]
+        if standing.state in (AnalyzerState.WAITING, AnalyzerState.MISSING, AnalyzerState.BROKEN):
+            return [f"{name} is {standing.state}: {standing.advice}"]
+        return []
 
     def _read_by(self, name: str) -> list[str]:
         """Analyzers whose findings `name` reads, each behind those that it reads itself."""

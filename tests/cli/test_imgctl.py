@@ -183,6 +183,9 @@ def test_one_analyzer_is_told_line_by_line(running, imgctl):
     (only,) = imgctl("analyzers", "technical", "--json").stdout.splitlines()
     assert json.loads(only)["name"] == "technical"
     assert imgctl("analyzers", "nobody").returncode == 2
+    broken = imgctl("analyzers", "bad")
+    assert broken.returncode == 2
+    assert "The plugin bad does not work: ImportError: no" in broken.stderr
 
 
 def test_analyze_names_photos_by_path_folder_query_or_all(running, imgctl, home):
@@ -197,6 +200,15 @@ def test_analyze_names_photos_by_path_folder_query_or_all(running, imgctl, home)
     assert (first.photo_ids, first.query, first.everything) == ((1,), "cat dog", False)
     assert (second.photo_ids, second.query) == ((), f'path:"{home}/trip/"')
     assert (third.photo_ids, third.query, third.everything) == ((), "", True)
+
+
+def test_analyze_of_what_no_photo_is_says_so(running, imgctl):
+    done = imgctl("analyze", "labels", "unicorn")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == "imgctl: no photo is meant by that\n"
+    both = imgctl("analyze", "labels", "cat", "--all")
+    assert both.returncode == 2
+    assert "exclude each other" in both.stderr
 
 
 @pytest.mark.parametrize("arguments", [["labels"], ["labels", "cat", "--all"], []])

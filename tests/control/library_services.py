@@ -176,6 +176,8 @@ class LibraryServices:
         if request.analyzer not in ("technical", "labels"):
             raise RequestError(f"no analyzer is called {request.analyzer}")
         self.analyzed.append(request)
+        if request.query == "unicorn":
+            return AnalyzeAnswer(0, 0)
         return AnalyzeAnswer(3, 1, 2, ("the index is behind",))
 
     async def reanalyze(self, request: ReanalyzeRequest) -> ReanalysisAnswer:

@@ -113,6 +113,19 @@ def test_on_request_a_query_names_photos_and_all_means_all(library: Daemon) -> N
     assert library.ctl("analyze", "words").code == 2
 
 
+def test_what_cannot_look_at_photos_says_so_when_it_is_asked_for(tmp_path: Path) -> None:
+    source = _TOYS.replace("needs = Needs(edge=64)", 'packages = {"no_such_module": "toys[extra]"}')
+    folder = write_plugin(tmp_path / "plugins", "toys", source)
+    with daemon(plugins="toys", python_path=[folder]) as library:
+        make_photo(library.root / "0.jpg", 0, size=(320, 240))
+        library.start()
+        library.wait()
+        answer = library.ctl("analyze", "words", "--all")
+        assert answer.out == "1 photo of 1 in the queue of words.\n"
+        assert answer.err.startswith("imgctl: words is waiting for package: ")
+        assert "toys[extra]" in answer.err
+
+
 def test_what_reads_a_finding_that_is_made_on_request_lets_it_be_made_first(library: Daemon) -> None:
     library.configure(analyzers={"words": {"run": "request"}, "echo": {"run": "request"}})
     library.start()
