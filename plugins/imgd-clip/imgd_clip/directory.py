@@ -150,4 +150,7 @@ class ModelDirectory:
 
 
 def _refetch(model: str) -> str:
-    return f"`imgctl models verify {model}` names what is wrong; fetch or add the model again."
+    return (
+        f"`imgctl models verify {model}` checks what was fetched; a folder of your own is added again, whole,"
+        f" by `imgctl models add DIR --as {model}`."
+    )
