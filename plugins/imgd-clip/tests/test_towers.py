@@ -147,7 +147,10 @@ CHANGES: dict[str, dict[str, bytes | None]] = {
     [
         ("no image tower", "lacks the image tower, visual/model.onnx"),
         ("no towers", "lacks visual/model.onnx and textual/model.onnx, or open_clip_config.json"),
-        ("no preparation", "lacks visual/preprocess_cfg.json. `imgctl models verify broken` checks what was fetched; a folder"),
+        (
+            "no preparation",
+            "lacks visual/preprocess_cfg.json. `imgctl models verify broken` checks what was fetched; a folder",
+        ),
         ("a preparation that nobody knows", "asks for 'fold'. Known: shortest, longest, squash."),
         ("photos that are not square", "are not square: [96, 64]"),
         ("another size", "takes photos of [96, 96], not of 64 px"),
