@@ -55,7 +55,17 @@ run: setup
 
 test: export IMGD_TEST_MODELS ?= $(MODELS)
 test: $(TORCH) lint
+ifdef ARGS
 	$(BIN)/python -m pytest $(ARGS)
+else
+	@# Side by side: the plugins' tests compute, imgd's own wait for files and processes.
+	@mkdir -p .cache
+	@$(BIN)/python -m pytest plugins >.cache/plugin-tests.txt 2>&1 & plugins=$$!; \
+	trap 'kill $$plugins 2>/dev/null' EXIT; \
+	failed=0; $(BIN)/python -m pytest tests || failed=1; \
+	wait $$plugins || failed=1; \
+	cat .cache/plugin-tests.txt; exit $$failed
+endif
 
 # Hostile files, for longer than the tests try them. What did harm is kept, and told by name and number.
 fuzz: MINUTES ?= 15
