@@ -37,7 +37,7 @@ def show(session: Session, photo: str) -> None:
             _print_section(section, entries)
         else:
             for name, value in entries:
-                write_row(f"{section}.{name}" if section else name, value)
+                write_row(f"{section}.{name}" if section else name, _told(value))
 
 
 def _print_section(section: str, entries: list[tuple[str, object]]) -> None:
@@ -45,8 +45,11 @@ def _print_section(section: str, entries: list[tuple[str, object]]) -> None:
     from rich.text import Text
 
     table = Table.grid(padding=(0, 2))
+    previous = ""
     for name, value in entries:
-        table.add_row(Text(printable(name), "dim"), Text(printable(str(value))))
+        lines = "\n".join(printable(line) for line in _told(value).splitlines())
+        table.add_row(Text("" if name == previous else printable(name), "dim"), Text(lines))
+        previous = name
     out = console()
     if section:
         out.print()
@@ -107,6 +110,17 @@ def _finding_entries(finding: FindingAnswer) -> Iterator[tuple[str, object]]:
     for vector in finding.vectors:
         where = "" if vector.region is None else f" of region {vector.region}"
         yield "vector", f"{vector.space}, {vector.dimensions} dimensions{where}"
+
+
+def _told(value: object) -> str:
+    """A fact for people: `yes` and `no` as in queries, and what a list or a family has side by side."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {_told(each)}" for name, each in value.items())
+    if isinstance(value, list):
+        return ", ".join(map(_told, value))
+    return str(value)
 
 
 def _time(seconds: float) -> str:
