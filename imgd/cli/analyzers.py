@@ -150,7 +150,7 @@ def _facts(each: AnalyzerAnswer) -> Iterator[tuple[str, str]]:
     yield "batch", f"up to {each.batch_size} photos" if each.device == "model" else ""
     yield "memory", f"{each.memory_mb:,.0f} MB" if each.memory_mb else ""
     for model in each.models:
-        accept = ", to be accepted" if model.must_accept else ""
+        accept = ", to be accepted" if model.must_accept and model.state == "absent" else ""
         told = (
             f"{human_size(model.size_bytes)}, {model.licence}{accept}" if model.licence else "no plugin names it"
         )

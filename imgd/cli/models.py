@@ -52,8 +52,10 @@ def models() -> None:
 @pass_session
 def list_models(session: Session) -> None:
     """Every model that a plugin names: its licence, size and state."""
-    _settings, store = _open_store(session)
+    settings, store = _open_store(session)
     listed = [_listed(store, model) for model in store.catalogue]
+    left = {each.name for each in listed if each.must_accept and each.state == "absent"}
+    left.difference_update(settings.models.accept_licences)
     if session.json:
         for entry in listed:
             write_json(entry)
@@ -63,7 +65,7 @@ def list_models(session: Session) -> None:
             entry.name,
             entry.state,
             human_size(entry.size_bytes),
-            entry.licence + (" (has to be accepted)" if entry.must_accept else ""),
+            entry.licence + (" (has to be accepted)" if entry.name in left else ""),
             "yes" if entry.default else "",
             entry.title,
         )

@@ -128,3 +128,18 @@ def test_a_plugin_brings_a_command(imgctl, toy):
     unknown = imgctl("gret", **toy)
     assert unknown.returncode == 2
     assert "No such command" in unknown.stderr
+
+
+def test_a_licence_has_to_be_accepted_until_it_is(imgctl, toy, home):
+    def licence() -> str:
+        (line,) = (line for line in imgctl("models", "list", **toy).stdout.splitlines() if "strict" in line)
+        return line.split("\t")[3]
+
+    assert licence() == "non-commercial (has to be accepted)"
+    config = home / "imgd.toml"
+    config.write_text('[models]\naccept_licences = ["toy-strict"]\n')
+    toy["IMGD_CONFIG"] = str(config)
+    assert licence() == "non-commercial"
+    del toy["IMGD_CONFIG"]
+    assert imgctl("models", "pull", "toy-strict", "--accept-licence", "toy-strict", **toy).returncode == 0
+    assert licence() == "non-commercial"
