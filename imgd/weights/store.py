@@ -197,16 +197,15 @@ class ModelStore:
             paths = {path.relative_to(directory).as_posix(): path for path in below}
             paths = {each: path for each, path in paths.items() if not f"/{each}".count("/.")}
             told = {each: Told(file_sha256(path), path.stat().st_size) for each, path in paths.items()}
-        model = Manifest({}, told, f"added from {directory.resolve().name}").as_model(name)
+        found = {each: file.sha256 for each, file in told.items()}
+        manifest = Manifest(found, told, f"added from {directory.resolve().name}")
+        model = manifest.as_model(name)
         if model is None or not model.files:
             raise ModelError(f"{directory} has no files", hint="Name the folder that holds the model's files.")
         for file in model.files:
             self.path(model, file)  # before anything is copied: refuses names that lead elsewhere
         with self.locked():
-            shutil.rmtree(self.root / name, ignore_errors=True)
-            private_directory(self.root / name)
-            Manifest({}, told, model.title).write(self.root / name)
-            self._take(model, paths)
+            self._replace(model, paths, manifest)
 
     def remove(self, name: str) -> bool:
         """Delete a model's files. Returns whether there were any."""
@@ -249,6 +248,26 @@ class ModelStore:
                 yield
             finally:
                 os.close(descriptor)
+
+    def _replace(self, model: Model, paths: Mapping[str, Path], manifest: Manifest) -> None:
+        """Put `model` in the place of what is there under its name, once all its files are copied and verified."""
+        staged, former = (self.partial_dir / each / model.name for each in ("added", "former"))
+        for each in (staged, former):
+            shutil.rmtree(each, ignore_errors=True)
+            each.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        try:
+            private_directory(staged)
+            for file in model.files:
+                scratch = self.partial_dir / f"{model.name}.{file.name.replace('/', '.')}"
+                with paths[file.name].open("rb") as stream:
+                    write_verified(stream, file, scratch, staged / file.name, lambda _written: None)
+            manifest.write(staged)
+            if (place := self.root / model.name).exists():
+                place.rename(former)
+            staged.rename(place)
+        finally:
+            for each in (staged, former):
+                shutil.rmtree(each, ignore_errors=True)
 
     def _take(self, model: Model, paths: Mapping[str, Path]) -> None:
         """Copy the files of `model` from `paths`, by their names, each verified."""

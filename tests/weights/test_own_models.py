@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from imgd.config import ModelSettings
-from imgd.errors import ModelError
+from imgd.errors import DiskFullError, ModelError
 from imgd.model import Model, ModelFile
 from imgd.weights.catalogue import Catalogue
 from imgd.weights.pull import pull
@@ -59,6 +59,26 @@ def test_a_model_of_ones_own_is_verified_replaced_and_removed(store: ModelStore,
     assert store.remove("mine")
     with pytest.raises(ModelError, match="no model is named 'mine'"):
         store.status("mine")
+
+
+def test_a_model_of_ones_own_stays_until_the_one_in_its_place_is_whole(
+    store: ModelStore, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store.add_as(folder, "mine")
+    (store.directory("mine") / "note.txt").write_bytes(b"more")
+    store.add_as(store.directory("mine"), "mine")
+    assert (store.directory("mine") / "note.txt").read_bytes() == b"more"
+    assert (store.directory("mine") / "visual/model.onnx").read_bytes() == GRAPH
+
+    def no_room(*_arguments: object) -> None:
+        raise DiskFullError("no room")
+
+    monkeypatch.setattr("imgd.weights.store.write_verified", no_room)
+    for name in ("mine", "another"):
+        with pytest.raises(DiskFullError):
+            store.add_as(folder, name)
+    assert (store.directory("mine") / "note.txt").read_bytes() == b"more"
+    assert [model.name for model in store.catalogue] == ["mine", "named"]
 
 
 def test_names_of_the_catalogue_and_names_that_lead_elsewhere_are_refused(store: ModelStore, folder: Path) -> None:
