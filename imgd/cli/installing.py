@@ -14,6 +14,7 @@ import sysconfig
 import tempfile
 from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
 import msgspec
 
@@ -86,7 +87,7 @@ def plugin_named(name: str) -> importlib.metadata.Distribution:
 
 def source_of(name: str) -> str:
     """What pip is to be asked for: a folder for one that is there, or for the short name of a plugin whose source
-    lies beside imgd's own; else a name of the index. Extras stay behind it, as in `faces[dlib]`."""
+    lies where imgd's own does; else a name of the index. Extras stay behind it, as in `faces[dlib]`."""
     extras = "" if Path(name).is_dir() else "".join(_EXTRAS.findall(name))
     name = name.removesuffix(extras)
     if os.sep in name or Path(name).is_dir():
@@ -96,9 +97,10 @@ def source_of(name: str) -> str:
                 f"{folder} holds no Python project", hint="Name the folder of its pyproject.toml."
             )
         return f"{folder}{extras}"
-    for candidate in (_beside() / f"imgd-{name}", _beside() / name):
-        if (candidate / "pyproject.toml").is_file():
-            return f"{candidate}{extras}"
+    for folder in (_beside(), *_installed_from()):
+        for candidate in (folder / f"imgd-{name}", folder / name):
+            if (candidate / "pyproject.toml").is_file():
+                return f"{candidate}{extras}"
     return f"imgd-{name}{extras}" if name in FIRST_PARTY else f"{name}{extras}"
 
 
@@ -109,6 +111,16 @@ def lies_beside(source: str) -> bool:
 
 def _beside() -> Path:
     return Path(imgd.__file__).parents[1] / "plugins"
+
+
+def _installed_from() -> list[Path]:
+    """The plugins of the source tree that pip installed imgd from, where it notes one (PEP 610)."""
+    try:
+        noted = importlib.metadata.distribution("imgd").read_text("direct_url.json")
+    except importlib.metadata.PackageNotFoundError:
+        return []
+    url = urlsplit(str(json.loads(noted).get("url", "")) if noted else "")
+    return [Path(unquote(url.path)) / "plugins"] if url.scheme == "file" else []
 
 
 def requirements_of(there: Iterable[importlib.metadata.Distribution], roots: Collection[str]) -> list[str]:
@@ -252,6 +264,11 @@ def run_pip(*arguments: str) -> None:
         raise PluginInstallError("pip is not there", hint=f"Install it with `{sys.executable} -m ensurepip`.")
     said = [line.removeprefix("ERROR: ").strip() for line in done.stderr.splitlines()]
     said = [line for line in said if line and not line.startswith(("WARNING", "[notice]"))]
+    if "No matching distribution found" in done.stderr:
+        raise PluginInstallError(
+            f"pip could not do it: {'; '.join(said[:8])}",
+            hint="Where pip's index has no such plugin, name its folder: `imgctl plugins install ./FOLDER`.",
+        )
     raise PluginInstallError(_conflict(done.stdout) or f"pip could not do it: {'; '.join(said[:8])}")
 
 

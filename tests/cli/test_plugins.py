@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import json
 from collections.abc import Sequence
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from throwaway import REPOSITORY, Throwaway
 
+from imgd.cli import installing
 from imgd.cli.installing import lies_beside, source_of
 
 _ANALYZER = """
@@ -208,6 +211,26 @@ def test_a_short_name_keeps_its_extras() -> None:
     assert source_of("faces[dlib]") == f"{REPOSITORY / 'plugins' / 'imgd-faces'}[dlib]"
     assert lies_beside(source_of("imgd-faces[dlib]"))
     assert source_of("somebodys[a,b]") == "somebodys[a,b]"
+
+
+def test_a_short_name_is_looked_for_where_pip_installed_imgd_from(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tree = tmp_path / "a clone"
+    project = write(tree / "plugins", "imgd-ocr")
+    noted = SimpleNamespace(read_text=lambda _name: json.dumps({"url": tree.as_uri(), "dir_info": {}}))
+    monkeypatch.setattr(installing, "_beside", lambda: tmp_path / "site-packages" / "plugins")
+    assert source_of("ocr") in ("imgd-ocr", str(REPOSITORY / "plugins" / "imgd-ocr"))
+    monkeypatch.setattr(importlib.metadata, "distribution", lambda _name: noted)
+    assert source_of("ocr") == str(project)
+    assert not lies_beside(str(project)), "a copy is installed, as imgd itself is one"
+    assert source_of("caption") == "imgd-caption"
+
+
+def test_what_the_index_does_not_have_can_be_named_by_its_folder(environment: Throwaway) -> None:
+    done = environment.imgctl("plugins", "install", "imgd-nobody-has-this", "--dry-run", PIP_NO_INDEX="1")
+    assert done.returncode == 5
+    assert "name its folder" in done.stderr
 
 
 def test_what_is_no_plugin_is_not_installed_and_not_removed(environment: Throwaway, tmp_path: Path) -> None:
