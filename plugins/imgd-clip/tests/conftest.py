@@ -34,7 +34,9 @@ CONFIG: dict[str, Any] = {
 
 
 def _write_torch_model(directory: Path, config: dict[str, Any], preprocess: dict[str, Any] | None = None) -> Path:
-    """A model with random weights, as OpenCLIP saves to a hub."""
+    """A model with random weights, as OpenCLIP saves to a hub; skips where PyTorch is not here."""
+    if importlib.util.find_spec("open_clip") is None:
+        pytest.skip("open_clip_torch is not installed (imgd-clip[torch])")
     from imgd_clip.torch_import import import_open_clip, import_torch
     from safetensors.torch import save_file
 
@@ -58,8 +60,6 @@ def _settings_of(model: str, **more: Any) -> ClipSettings:
 
 @pytest.fixture(scope="session")
 def torch_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    if importlib.util.find_spec("open_clip") is None:
-        pytest.skip("open_clip_torch is not installed (imgd-clip[torch])")
     return _write_torch_model(tmp_path_factory.mktemp("models") / "small-torch", CONFIG)
 
 
