@@ -160,7 +160,7 @@ class Roster:
                 found[name] = self._models.directory(name)
             except ModelError:
                 missing.append(name)
-        return found, f"run `imgctl models pull {' '.join(missing)}`" if missing else ""
+        return found, self._models.how_to_get(missing)
 
     def _spec(self, standing: Standing) -> AnalyzerSpec:
         declaration = standing.declaration

@@ -106,9 +106,17 @@ class ModelStore:
         if status is not ModelStatus.PRESENT:
             raise ModelMissingError(
                 f"{name} is {status}",
-                hint=f"Fetch it with `imgctl models pull {name}`; `imgctl models list` shows what there is.",
+                hint=f"To get it, {self.how_to_get([name])}; `imgctl models list` shows what there is.",
             )
         return self.root / name
+
+    def how_to_get(self, names: Sequence[str]) -> str:
+        """What to run for models that are not there, or not whole; "" for none. Those that no plugin names cannot
+        be fetched: their owner has them."""
+        pulled = " ".join(name for name in names if name in self._declared)
+        own = [f"`imgctl models add DIR --as {name}`" for name in names if name not in self._declared]
+        commands = [f"`imgctl models pull {pulled}`", *own] if pulled else own
+        return f"run {' and '.join(commands)}" if commands else ""
 
     def files(self, model: Model) -> list[ModelFile]:
         """The files of `model`, each with its sha256 and size where the catalogue or its source have told them."""

@@ -213,7 +213,7 @@ def test_an_encoder_that_lacks_a_model_for_photos_serves_words(
     monkeypatch.setattr(Words, "photo_requires", ("eye",))
     specs, missing, missing_for_photos = bench.roster().encoder_specs()
     assert list(specs["toy:2"].model_dirs) == ["toy"]
-    assert (missing, missing_for_photos) == ({}, {"toy:2": "run `imgctl models pull eye`"})
+    assert (missing, missing_for_photos) == ({}, {"toy:2": "run `imgctl models add DIR --as eye`"})
     monkeypatch.setattr(Words, "photo_requires", ("toy",))
     assert bench.roster().encoder_specs()[2] == {}
 

@@ -81,6 +81,15 @@ def test_a_model_of_ones_own_stays_until_the_one_in_its_place_is_whole(
     assert [model.name for model in store.catalogue] == ["mine", "named"]
 
 
+def test_what_is_missing_is_fetched_where_a_plugin_names_it_and_added_where_none_does(store: ModelStore) -> None:
+    assert (
+        store.how_to_get(["mine", "named"])
+        == "run `imgctl models pull named` and `imgctl models add DIR --as mine`"
+    )
+    assert store.how_to_get(["mine"]) == "run `imgctl models add DIR --as mine`"
+    assert store.how_to_get([]) == ""
+
+
 def test_names_of_the_catalogue_and_names_that_lead_elsewhere_are_refused(store: ModelStore, folder: Path) -> None:
     for name, reason in (("named", "of the catalogue"), ("../out", "cannot be the name"), (".x", "cannot be")):
         with pytest.raises(ModelError, match=reason):
