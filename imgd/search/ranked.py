@@ -288,7 +288,7 @@ async def _those_that_work(searches: Sequence[Awaitable[T | None]], notes: Notes
     found = []
     for each in await asyncio.gather(*searches, return_exceptions=True):
         if isinstance(each, ImgdError):
-            notes.add(f"the picture search is waiting: {each}. {each.advice}".strip())
+            notes.add(f"the picture search is waiting: {str(each).rstrip('.')}. {each.advice}".strip())
         elif isinstance(each, BaseException):
             raise each
         elif each is not None:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from imgd.errors import IndexBuildingError, QueryError
+from imgd.errors import IndexBuildingError, QueryError, SearchError
 from imgd.search.engine import SearchAnswer
 
 
@@ -111,6 +111,15 @@ def test_without_a_model_words_still_find_and_a_note_says_what_is_missing(animal
     assert "minilm-l6-v2" in answer.notes[0]
     assert "imgctl models pull default" in answer.notes[0]
     assert ModelMissingError("x").message in answer.notes[0]
+
+
+def test_a_reason_that_is_a_sentence_ends_with_one_full_stop(animals, monkeypatch):
+    async def fail(*_arguments: object, **_more: object) -> None:
+        raise SearchError("the encoder failed: it has no tokenizer. Fetch one.")
+
+    monkeypatch.setattr(animals.encoders, "encode", fail)
+    (note,) = animals.search("dog").notes
+    assert "Fetch one. Try again" in note
 
 
 def test_without_words_indexed_looks_still_find(bench):
