@@ -7,7 +7,7 @@ import importlib.metadata
 import re
 import sys
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -36,14 +36,20 @@ HEIGHT = {
 }
 
 
-def modules() -> Iterator[tuple[str, Path]]:
-    """Every module of imgd, by dotted name."""
-    for path in sorted(PACKAGE.rglob("*.py")):
-        parts = path.relative_to(REPOSITORY).with_suffix("").parts
+def modules(package: Path) -> Iterator[tuple[str, Path]]:
+    """Every module of a package, by dotted name."""
+    for path in sorted(package.rglob("*.py")):
+        parts = path.relative_to(package.parent).with_suffix("").parts
         yield ".".join(parts[:-1] if parts[-1] == "__init__" else parts), path
 
 
-MODULES = dict(modules())
+MODULES = dict(modules(PACKAGE))
+
+
+def package_of(plugin: Path) -> Path:
+    """The package of the plugin whose distribution lies in a folder."""
+    (package,) = (path.parent for path in plugin.glob("*/__init__.py") if path.parent.name != "tests")
+    return package
 
 
 def imported_names(path: Path) -> Iterator[str]:
@@ -56,15 +62,10 @@ def imported_names(path: Path) -> Iterator[str]:
             yield from (f"{node.module}.{alias.name}" for alias in node.names)
 
 
-def imported_modules(path: Path) -> set[str]:
-    """Modules of imgd that a file imports."""
-    found = set()
-    for name in imported_names(path):
-        if name in MODULES:
-            found.add(name)
-        elif name.startswith("imgd."):
-            found.add(name.rpartition(".")[0])
-    return found
+def imported_modules(path: Path, modules: Mapping[str, Path] = MODULES) -> set[str]:
+    """Those of `modules`, which are imgd's or a plugin's, that a file imports."""
+    found = {name if name in modules else name.rpartition(".")[0] for name in imported_names(path)}
+    return found & modules.keys()
 
 
 def part_of(module: str) -> str:
@@ -102,8 +103,10 @@ def test_the_plugin_authors_api_is_not_used_inside_the_house() -> None:
     assert used == {}
 
 
-def test_no_module_imports_itself_by_way_of_others() -> None:
-    graph = {module: imported_modules(path) - {"imgd", module} for module, path in MODULES.items()}
+@pytest.mark.parametrize("package", [PACKAGE, *map(package_of, PLUGINS)], ids=lambda path: path.name)
+def test_no_module_imports_itself_by_way_of_others(package: Path) -> None:
+    known = dict(modules(package))
+    graph = {module: imported_modules(path, known) - {package.name, module} for module, path in known.items()}
     done: set[str] = set()
 
     def visit(module: str, way: tuple[str, ...]) -> None:
@@ -125,7 +128,7 @@ def test_a_plugin_imports_only_imgd_itself_and_its_own_dependencies(plugin: Path
     declared = [*project["dependencies"], *(each for extra in extras for each in extra)]
     wanted = {re.split(r"[^A-Za-z0-9_.-]", each)[0].lower().replace("_", "-") for each in declared}
     homes = importlib.metadata.packages_distributions()
-    (package,) = (path.parent for path in plugin.glob("*/__init__.py") if path.parent.name != "tests")
+    package = package_of(plugin)
     for path in sorted(package.rglob("*.py")):
         for name in imported_names(path):
             top = name.partition(".")[0]

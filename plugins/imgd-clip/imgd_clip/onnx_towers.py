@@ -17,7 +17,7 @@ from imgd_clip.directory import ModelDirectory
 from imgd_clip.errors import ClipModelError
 from imgd_clip.preprocessing import Pixels, Values
 from imgd_clip.tokens import WordTokenizer
-from imgd_clip.towers import normalised
+from imgd_clip.vectors import normalised
 
 log = logging.getLogger(__name__)
 

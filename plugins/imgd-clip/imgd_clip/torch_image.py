@@ -16,7 +16,7 @@ from imgd_clip.preprocessing import Pixels, Values
 from imgd_clip.settings import ClipSettings
 from imgd_clip.torch_import import import_torch
 from imgd_clip.torch_weights import load_tower
-from imgd_clip.towers import normalised
+from imgd_clip.vectors import normalised
 
 _MB: Final = 1 << 20
 _PROBES: Final = (8, 24)

@@ -14,7 +14,7 @@ from imgd_clip.settings import ClipSettings
 from imgd_clip.tokens import WordTokenizer
 from imgd_clip.torch_import import import_open_clip, import_torch
 from imgd_clip.torch_weights import load_tower
-from imgd_clip.towers import normalised
+from imgd_clip.vectors import normalised
 
 
 class TorchTextTower:
