@@ -136,6 +136,10 @@ class CursorError(RequestError):
     hint = "Use `after` of the page before."
 
 
+class AnalyzerUnknownError(RequestError):
+    """imgd cannot do what was asked."""
+
+
 class PhotoUnknownError(RequestError):
     """imgd knows no such photo."""
 

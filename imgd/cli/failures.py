@@ -11,6 +11,7 @@ import click
 
 from imgd.cli.terminal import printable
 from imgd.errors import (
+    AnalyzerUnknownError,
     ConfigError,
     CursorError,
     DaemonUnreachableError,
@@ -40,6 +41,7 @@ _CODES: tuple[tuple[type[ImgdError], int], ...] = (
     (PhotoUnknownError, NOTHING_FOUND),
     (QueryError, USAGE),
     (CursorError, USAGE),
+    (AnalyzerUnknownError, USAGE),
     (ConfigError, USAGE),
     # A service manager need not try these again: a person has to do something first.
     (RootError, USAGE),

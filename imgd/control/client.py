@@ -256,6 +256,7 @@ def _as_error(problem: protocol.Problem) -> ImgdError:
     if kind in (
         errors.QueryError,
         errors.CursorError,
+        errors.AnalyzerUnknownError,
         errors.PhotoUnknownError,
         errors.PreviewMissingError,
         errors.StoreError,

@@ -20,7 +20,7 @@ from imgd.control.plans import (
 from imgd.daemon.duration import Task, estimate
 from imgd.daemon.roster import AnalyzerState, Roster, Standing
 from imgd.domain import Device, Priority, RunMode
-from imgd.errors import RequestError
+from imgd.errors import AnalyzerUnknownError, RequestError
 from imgd.pipeline.plan import is_covered
 from imgd.pipeline.scheduler import Pipeline
 from imgd.search.engine import SearchEngine
@@ -129,7 +129,7 @@ class Reanalysis:
         standing = self._parts.roster.standings.get(name)
         if standing is None:
             known = ", ".join(sorted(self._parts.roster.standings))
-            raise RequestError(f"no analyzer is called {name}", hint=f"There are {known}.")
+            raise AnalyzerUnknownError(f"no analyzer is called {name}", hint=f"There are {known}.")
         if standing.state is AnalyzerState.OFF:
             raise RequestError(f"{name} is switched off", hint=f'Set `run` in [analyzers.{name}] to "request".')
         return name

@@ -47,7 +47,7 @@ from imgd.daemon.reanalysis import Reanalysis
 from imgd.daemon.roster import AnalyzerState, Roster
 from imgd.domain import RunMode
 from imgd.duplicates.finder import DuplicateFinder
-from imgd.errors import ImgdError, PreviewMissingError, RequestError
+from imgd.errors import AnalyzerUnknownError, ImgdError, PreviewMissingError, RequestError
 from imgd.index.refresh import IndexRefresher
 from imgd.index.refresh import IndexStatus as Freshness
 from imgd.pipeline.idleness import Idleness
@@ -172,7 +172,7 @@ class DaemonServices:
         parts = self._parts
         if request.analyzer is not None and request.analyzer not in parts.roster.standings:
             known = ", ".join(sorted(parts.roster.standings))
-            raise RequestError(f"no analyzer is called {request.analyzer}", hint=f"There are {known}.")
+            raise AnalyzerUnknownError(f"no analyzer is called {request.analyzer}", hint=f"There are {known}.")
         photo_ids = list(request.photo_ids) or None
 
         def work(connection: sqlite3.Connection) -> int:

@@ -109,7 +109,10 @@ def test_on_request_a_query_names_photos_and_all_means_all(library: Daemon) -> N
     assert library.ctl("analyze", "words", "--all").out == "5 photos of 6 in the queue of words.\n"
     library.wait()
     library.until(lambda: queue(library)["done"] == COUNT)
-    assert "no analyzer is called nobody" in library.ctl("analyze", "nobody", "--all").err
+    for command in (["analyze", "nobody", "--all"], ["reanalyze", "nobody"], ["retry", "--analyzer", "nobody"]):
+        wrong = library.ctl(*command)
+        assert "no analyzer is called nobody" in wrong.err
+        assert wrong.code == 2
     assert library.ctl("analyze", "words").code == 2
 
 
