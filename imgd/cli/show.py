@@ -93,7 +93,7 @@ def _file_entries(photo: PhotoAnswer) -> list[tuple[str, object]]:
 
 
 def _finding_entries(finding: FindingAnswer) -> Iterator[tuple[str, object]]:
-    version = f"version {finding.version}" if finding.version else "an earlier version"
+    version = f"version {finding.version}" if finding.version else "an earlier version or other settings"
     route = f", {finding.route}" if finding.route else ""
     stale = ", stale" if finding.stale else ""
     yield "said by", f"{version}, {_time(finding.analyzed_at)}, revision {finding.revision}{route}{stale}"
@@ -116,6 +116,8 @@ def _told(value: object) -> str:
     """A fact for people: `yes` and `no` as in queries, and what a list or a family has side by side."""
     if isinstance(value, bool):
         return "yes" if value else "no"
+    if value in ({}, []):
+        return "none"
     if isinstance(value, dict):
         return ", ".join(f"{name} {_told(each)}" for name, each in value.items())
     if isinstance(value, list):

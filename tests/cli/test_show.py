@@ -19,7 +19,12 @@ FOUND = FindingAnswer(
     1,
     0.0,
     stale=False,
-    facts={"text_skipped": False, "objects": {"person": 3, "dining table": 1}, "colours": ["#fff", "#000"]},
+    facts={
+        "text_skipped": False,
+        "objects": {"person": 3, "dining table": 1},
+        "colours": ["#fff", "#000"],
+        "kin": [],
+    },
     texts=(TextAnswer("text", "HARBOUR\nclosed\x1b[31m"),),
     regions=tuple(RegionAnswer("text", word, 0.9, (0.0, 0.0, 0.5, 0.1)) for word in ("HARBOUR", "closed")),
 )
@@ -63,3 +68,4 @@ def test_facts_are_told_as_queries_have_them(lines: Lines, terminal: bool) -> No
     assert ["text_skipped", "no"] in told
     assert ["objects", "person 3, dining table 1"] in told
     assert ["colours", "#fff, #000"] in told
+    assert ["kin", "none"] in told
