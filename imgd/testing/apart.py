@@ -84,7 +84,10 @@ def run_apart(task: str, subject: type, arguments: Mapping[str, object], timeout
 
 
 def _start(folder: Path, said: int) -> subprocess.Popen[bytes]:
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, map(os.path.abspath, sys.path)))}
+    temporary = folder / "temporary"  # a process that is killed cannot remove what it has there
+    temporary.mkdir()
+    paths = os.pathsep.join(filter(None, map(os.path.abspath, sys.path)))
+    environment = os.environ | {"PYTHONPATH": paths, "TMPDIR": str(temporary)}
     return subprocess.Popen(
         [sys.executable, "-P", "-m", "imgd.testing.apart", str(folder)],
         env=environment,

@@ -9,6 +9,7 @@ import re
 import signal
 import socket
 import sys
+import tempfile
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -429,6 +430,14 @@ def test_what_would_harm_the_test_run_is_told_all_the_same(analyzer: type[Analyz
         check_analyzer(analyzer, timeout_s=60)
     (told,) = caught.value.problems
     assert problem in told
+
+
+def test_a_process_that_is_killed_leaves_no_files_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    monkeypatch.setattr(tempfile, "tempdir", None)
+    with pytest.raises(ConformanceError):
+        check_analyzer(Crashing)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_hang_is_told_with_the_photo_and_the_line_where_it_hangs() -> None:
