@@ -173,6 +173,9 @@ class DaemonServices:
         if request.analyzer is not None and request.analyzer not in parts.roster.standings:
             known = ", ".join(sorted(parts.roster.standings))
             raise AnalyzerUnknownError(f"no analyzer is called {request.analyzer}", hint=f"There are {known}.")
+        if request.analyzer is not None and parts.roster.standings[request.analyzer].state is AnalyzerState.OFF:
+            hint = f'Set `run` in [analyzers.{request.analyzer}] to "always", or another mode.'
+            raise RequestError(f"{request.analyzer} is switched off", hint=hint)
         photo_ids = list(request.photo_ids) or None
 
         def work(connection: sqlite3.Connection) -> int:

@@ -127,7 +127,7 @@ def retry(
     connection: sqlite3.Connection, photo_ids: Sequence[int] | None = None, analyzer: str | None = None
 ) -> int:
     """Owe failed jobs again, and try at once those that wait for a later try (of all photos and analyzers, where
-    None); returns how many."""
+    None); returns how many. Those of analyzers that are switched off or gone stay as they are."""
     parameters = {
         "priority": int(Priority.EVENT),
         "photos": None if photo_ids is None else json.dumps(list(photo_ids)),

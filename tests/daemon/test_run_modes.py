@@ -162,6 +162,7 @@ def test_what_was_found_stays_whatever_the_mode_becomes(library: Daemon) -> None
         library.until(lambda done=done: queue(library)["done"] == done)
         assert len(library.found("first")) == COUNT
     assert "switched off" in library.ctl("analyze", "words", "--all").err
+    assert "switched off" in library.ctl("retry", "--analyzer", "words").err
 
 
 def test_the_old_switch_is_refused_with_what_to_write(library: Daemon) -> None:

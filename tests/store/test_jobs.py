@@ -176,7 +176,10 @@ def test_failed_jobs_are_not_read_until_they_are_retried(library, put):
     assert [(job.analyzer_id, job.attempts) for job in photo.jobs] == [(2, 0)]
     assert library.value("SELECT priority FROM jobs WHERE analyzer_id = 2 AND photo_id = 1") == Priority.EVENT
     assert library.write(lambda c: retry(c, analyzer="nobody")) == 0
-    assert library.write(retry) == 3
+    library.write(lambda c: c.execute("UPDATE analyzers SET active = 0 WHERE id = 1"))
+    assert library.write(retry) == 1, "what is switched off could not try"
+    library.write(lambda c: c.execute("UPDATE analyzers SET active = 1 WHERE id = 1"))
+    assert library.write(retry) == 2
     assert library.value("SELECT COUNT(*) FROM jobs WHERE state = 'failed'") == 0
 
 

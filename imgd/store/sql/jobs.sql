@@ -51,6 +51,7 @@ UPDATE jobs SET not_before = ?, attempts = attempts + 1, reason = ? WHERE photo_
 -- name: retry
 UPDATE jobs SET state = 'owed', attempts = 0, not_before = 0, priority = :priority
 WHERE (state = 'failed' OR not_before > 0)
+  AND analyzer_id IN (SELECT id FROM analyzers WHERE active)
   AND (:photos IS NULL OR photo_id IN (SELECT value FROM json_each(:photos)))
   AND (:analyzer IS NULL OR analyzer_id = (SELECT id FROM analyzers WHERE name = :analyzer));
 
