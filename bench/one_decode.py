@@ -19,13 +19,12 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from library import Library, LibraryError, library, make_old, run, write_plugin
-from open_counter import OpenCounter
+from library import library, run, write_plugin
+from opens import opens_of
 from photos import CORPUS, make_photo, ordinary_photos
 
 from imgd.config import PathSettings
 
-_WAIT_S = 900.0
 _COUNTING = '''
 import hashlib, os
 import imgd
@@ -71,17 +70,6 @@ def lay_out(root: Path, count: int) -> int:
     return count
 
 
-def analyze(owned: Library) -> Counter[bytes]:
-    """Opens by path, from before the daemon starts until all is analyzed."""
-    make_old(owned.root)
-    with OpenCounter(owned.root) as counter:
-        owned.start()
-        owned.wait(_WAIT_S)
-    if counter.overflowed:
-        raise LibraryError("the kernel dropped events: the opens are not known")
-    return counter.opens
-
-
 def measure(count: int, models: Path) -> dict[str, Any]:
     licences = sorted(path.name for path in models.iterdir()) if models.is_dir() else []
     settings = {"paths": {"models_dir": str(models)}, "models": {"accept_licences": licences}}
@@ -92,7 +80,7 @@ def measure(count: int, models: Path) -> dict[str, Any]:
         log = Path(name) / "decodes"
         write_plugin(Path(name) / "plugin", "counting", _COUNTING.format(log=str(log)))
         count = lay_out(owned.root, count)
-        opens = analyze(owned)
+        opens = opens_of(owned)
         decodes = Counter(log.read_text().split())
         findings = dict(
             owned.rows("SELECT name, COUNT(*) FROM findings JOIN analyzers ON id = analyzer_id GROUP BY name")

@@ -21,7 +21,7 @@ from photos import CORPUS, make_photo, make_sidecar, raw_photos
 
 WRITTEN = ("jpg", "png", "webp", "tif", "heic", "avif", "jxl", "jp2", "psd", "gif", "bmp")
 _SIZE = (1600, 1200)  # larger than any analyzer asks for
-_WAIT_S = 300.0
+_WAIT_S = 900.0
 
 
 def lay_out(root: Path, each: int) -> list[Path]:
@@ -36,7 +36,7 @@ def lay_out(root: Path, each: int) -> list[Path]:
     return [make_sidecar(photo.with_suffix(".xmp"), "besides") for photo in with_sidecars]
 
 
-def count(owned: Library) -> Counter[bytes]:
+def opens_of(owned: Library) -> Counter[bytes]:
     """Opens by path, from before the daemon starts until all is analyzed."""
     make_old(owned.root)
     with OpenCounter(owned.root) as counter:
@@ -51,7 +51,7 @@ def measure(each: int) -> dict[str, Any]:
     with library() as owned:
         sidecars = lay_out(owned.root, each)
         files = sum(path.is_file() for path in owned.root.rglob("*"))
-        opens = count(owned)
+        opens = opens_of(owned)
         refused = check(owned, files - len(sidecars))
         by_kind: defaultdict[str, list[int]] = defaultdict(list)
         for path in sorted(owned.root.rglob("*")):
