@@ -191,9 +191,11 @@ def _total(answer: ReanalysisAnswer) -> str:
     if answer.takes_s is None:
         known = f", {human_duration(max(1.0, answer.measured_s))} for the rest" if answer.measured_s else ""
         return f"not measured yet for {', '.join(answer.unmeasured)}{known}"
-    total = f"about {human_duration(max(1.0, answer.takes_s))}, decoding included"
+    takes = human_duration(max(1.0, answer.takes_s))
+    total = f"about {takes}, decoding included"
     if answer.takes_from_files_s is not None:
-        total += f"; {human_duration(max(1.0, answer.takes_from_files_s))} if no preview could be used"
+        from_files = human_duration(max(1.0, answer.takes_from_files_s))
+        total += f"; {from_files} if no preview could be used" if from_files != takes else ""
     return total
 
 

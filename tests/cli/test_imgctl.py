@@ -285,3 +285,15 @@ print(sorted(heavy & sys.modules.keys()), file=sys.stderr)
         [sys.executable, "-c", code], capture_output=True, text=True, env=environment, check=True, timeout=60
     )
     assert done.stderr == "[]\n"
+
+
+@pytest.mark.parametrize(
+    ("from_files_s", "told"), [(69.3, ""), (90.0, "; 1 min 30 s if no preview could be used")]
+)
+def test_a_plan_tells_of_previews_where_they_make_a_difference(capsys, from_files_s, told):
+    from imgd.cli.reanalysis import _show
+    from imgd.control.plans import ReanalysisAnswer, ReanalysisEntry
+
+    entry = ReanalysisEntry("clip", "ready", "always", 280, 280, {"other settings": 280}, alone_s=69.0)
+    _show(ReanalysisAnswer((entry,), takes_s=69.0, takes_from_files_s=from_files_s))
+    assert f"All of it: about 1 min 9 s, decoding included{told}.\n" in capsys.readouterr().out
