@@ -127,7 +127,8 @@ def _read(text: str, condition: Filter, measure: Measure, example: str, unit: st
         return _Typed(WORDS_FOR_NUMBERS[lowered], 0.0, 0)
     found = _NUMBER.fullmatch(lowered.removeprefix(measure.mark))
     if found is None or (found["below"] and not measure.fractions):
-        raise refused(condition, "no number", example)
+        has_words = measure is FACT or measure.counts
+        raise refused(condition, "no number, nor `yes` or `no`" if has_words else "no number", example)
     named = found["unit"].strip()
     factor = measure.units.get(named or unit, 1.0 if not named else None)
     if factor is None:

@@ -291,6 +291,8 @@ def test_a_value_that_makes_no_sense_is_refused_with_its_column_and_an_example(
         shelf.filters.compile(And(tuple(term for term in tree.terms if isinstance(term, Filter))))
     assert refused.value.column == column
     assert advice in refused.value.advice
+    asks_for_more = query in ("brightness:dark", "objects.person:many")
+    assert ("nor `yes` or `no`" in refused.value.detail) == asks_for_more
 
 
 @pytest.mark.parametrize(
