@@ -12,19 +12,23 @@ from __future__ import annotations
 
 import argparse
 import hashlib
+import importlib
+import importlib.util
 import os
 import shutil
+import sys
 import tempfile
 from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from library import library, run, write_plugin
+from library import Library, LibraryError, library, run, write_plugin
 from opens import opens_of
 from photos import CORPUS, make_photo, ordinary_photos
 
 from imgd.config import PathSettings
 
+_IMAGE_TOWER, _SMALL_BLIP = "ViT-B-16__openai-int8", "small-blip"
 _COUNTING = '''
 import hashlib, os
 import imgd
@@ -70,15 +74,46 @@ def lay_out(root: Path, count: int) -> int:
     return count
 
 
+def choose_models(models: Path, place: Path) -> dict[str, Any]:
+    """Settings for a model store in `place` that has those of `models`, so that as many analyzers as can be run:
+    CLIP with the image tower that the package index has, captions by a small BLIP that is made here."""
+    place.mkdir()
+    names = sorted(path.name for path in models.iterdir() if path.is_dir()) if models.is_dir() else []
+    for name in names:
+        (place / name).symlink_to(models / name)
+    analyzers = {}
+    if _IMAGE_TOWER in names:
+        analyzers["clip"] = {"model": _IMAGE_TOWER}
+    if all(importlib.util.find_spec(module) for module in ("torch", "transformers")):
+        analyzers["caption"] = {"model": _SMALL_BLIP}
+    return {
+        "paths": {"models_dir": str(place)},
+        "models": {"accept_licences": names},
+        "analyzers": analyzers,
+    }
+
+
+def add_small_blip(owned: Library, folder: Path) -> None:
+    """A BLIP of a small size, trained for some seconds, as a model that settings can name."""
+    sys.path.append(str(Path(__file__).resolve().parents[1] / "tests" / "support"))
+    make = importlib.import_module("tiny_blip").make_tiny_blip
+    folder.mkdir()
+    added = owned.imgctl("models", "add", str(make(folder)), "--as", _SMALL_BLIP)
+    if added.returncode:
+        raise LibraryError(added.stderr)
+
+
 def measure(count: int, models: Path) -> dict[str, Any]:
-    licences = sorted(path.name for path in models.iterdir()) if models.is_dir() else []
-    settings = {"paths": {"models_dir": str(models)}, "models": {"accept_licences": licences}}
-    with (
-        tempfile.TemporaryDirectory(prefix="imgd-bench-") as name,
-        library(settings=settings, plugins=None, python_path=[Path(name) / "plugin"]) as owned,
-    ):
-        log = Path(name) / "decodes"
-        write_plugin(Path(name) / "plugin", "counting", _COUNTING.format(log=str(log)))
+    with tempfile.TemporaryDirectory(prefix="imgd-bench-") as name:
+        return _measure(count, choose_models(models, Path(name) / "models"), Path(name))
+
+
+def _measure(count: int, settings: dict[str, Any], folder: Path) -> dict[str, Any]:
+    with library(settings=settings, plugins=None, python_path=[folder / "plugin"]) as owned:
+        if "caption" in settings["analyzers"]:
+            add_small_blip(owned, folder / "blip")
+        log = folder / "decodes"
+        write_plugin(folder / "plugin", "counting", _COUNTING.format(log=str(log)))
         count = lay_out(owned.root, count)
         opens = opens_of(owned)
         decodes = Counter(log.read_text().split())
