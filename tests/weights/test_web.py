@@ -9,6 +9,7 @@ import threading
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -39,6 +40,24 @@ class Site(BaseHTTPRequestHandler):
         """Say nothing."""
 
 
+class Server(ThreadingHTTPServer):
+    """Speaks TLS with each caller in a thread of its own, where one that hangs up costs nothing and is closed."""
+
+    daemon_threads = False  # closing the server waits for them
+
+    def __init__(self, certificate: tuple[Path, Path], site: type[Site]) -> None:
+        super().__init__(("127.0.0.1", 0), site)
+        self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        self._context.load_cert_chain(*certificate)
+
+    def get_request(self) -> tuple[ssl.SSLSocket, Any]:
+        connection, address = super().get_request()
+        return self._context.wrap_socket(connection, server_side=True, do_handshake_on_connect=False), address
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Say nothing: the tests look at what the caller says."""
+
+
 @pytest.fixture
 def certificate(tmp_path: Path) -> tuple[Path, Path]:
     """A certificate of localhost, and its key."""
@@ -57,10 +76,7 @@ def site(
 ) -> Iterator[str]:
     for variable in ("https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"):
         monkeypatch.delenv(variable, raising=False)
-    server = ThreadingHTTPServer(("127.0.0.1", 0), type("ToySite", (Site,), {"data": contents["graph.bin"]}))
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(*certificate)
-    server.socket = context.wrap_socket(server.socket, server_side=True)
+    server = Server(certificate, type("ToySite", (Site,), {"data": contents["graph.bin"]}))
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
     yield f"https://localhost:{server.server_port}"
