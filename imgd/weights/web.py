@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import io
+import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -26,6 +27,8 @@ def opened(source: WebSource) -> Iterator[IO[bytes]]:
     try:
         answer = urllib.request.urlopen(source.url, timeout=_TIMEOUT_S)  # noqa: S310 - its form is https://
     except (OSError, http.client.HTTPException) as error:
+        if isinstance(error, urllib.error.HTTPError):
+            error.close()  # it is the answer, and holds the connection
         raise _told(source, error) from error
     with answer:
         yield _Answer(source, answer)
