@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 import time
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Protocol
 
@@ -120,7 +120,7 @@ class Reanalysis:
             answer.unmeasured,
             queued,
             None if photos is None else len(photos),
-            notes,
+            (*notes, *self._readers_of(request.analyzers)),
         )
 
     # ------------------------------------------------------------------ what is meant
@@ -149,6 +149,16 @@ class Reanalysis:
             if standing is not None and standing.state is not AnalyzerState.OFF:
                 found |= dict.fromkeys([*self._read_by(other), other])
         return list(found)
+
+    def _readers_of(self, names: Collection[str]) -> list[str]:
+        """What is told of analyzers that read what those of `names` find: they follow, and are not in the plan."""
+        standings = self._parts.roster.standings
+        return [
+            f"{reader} reads what {name} finds, and is run anew after it; that is not counted here"
+            for name in names
+            for reader, each in standings.items()
+            if name in each.declaration.after and reader not in names and each.state is not AnalyzerState.OFF
+        ]
 
     async def _photos(self, photo_ids: Iterable[int], query: str) -> tuple[list[int], tuple[str, ...]]:
         """Ids of the photos that are named or found, and what the search had to tell."""

@@ -186,6 +186,9 @@ def test_a_plan_changes_nothing_and_says_what_would_run_and_how_long_it_takes(li
     assert (entry["photos"], entry["queued"], entry["reasons"]) == (COUNT, 0, {"asked for": COUNT})
     assert entry["per_photo_s"] > 0
     assert plan(library, "words")["takes_s"] > 0
+    (note,) = plan(library, "words")["notes"]
+    assert note == "echo reads what words finds, and is run anew after it; that is not counted here"
+    assert plan(library, "words", "echo")["notes"] == []
     (entry,) = plan(library, "words", "--photos", str(library.root / "trip" / "1.jpg"))["entries"]
     assert entry["photos"] == 1
     assert queue(library)["owed"] == 0
