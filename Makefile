@@ -63,7 +63,7 @@ else
 	@# of the kernel for a moment, so they are in the half of the other tests that count what is watched.
 	@mkdir -p .cache
 	@$(BIN)/python -m pytest plugins $(APART) >.cache/tests.txt 2>&1 & others=$$!; \
-	trap 'kill $$others 2>/dev/null' EXIT; \
+	trap 'kill $$others 2>/dev/null || true' EXIT; \
 	failed=0; $(BIN)/python -m pytest tests $(APART:%=--ignore=%) || failed=1; \
 	wait $$others || failed=1; \
 	cat .cache/tests.txt; exit $$failed
