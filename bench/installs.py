@@ -135,13 +135,20 @@ def build_wheels(folder: Path) -> None:
     subprocess.run([*command, *map(str, sorted(copies.iterdir()))], check=True)
 
 
+def wheel_for(requirement: str, wheels: Path) -> str:
+    """What pip installs for `requirement`: its wheel of this checkout, with the same extras."""
+    name, bracket, extras = requirement.partition("[")
+    (wheel,) = wheels.glob(f"{name.replace('-', '_')}-*.whl")
+    return f"{wheel}{bracket}{extras}"
+
+
 def run_case(case: Case, folder: Path, models: Path) -> Seen:
     place = folder / "environment"
     began = time.monotonic()
     venv.EnvBuilder(with_pip=True, clear=True).create(place)
     python = place / "bin" / "python"
     command = [str(python), "-m", "pip", "install", "--quiet", "--constraint", str(HERE / "constraints.txt")]
-    command += ["--find-links", str(folder / "wheels"), "imgd", *case.requirements]
+    command += [wheel_for(each, folder / "wheels") for each in ("imgd", *case.requirements)]
     installed = subprocess.run(command, check=False, capture_output=True, text=True)
     size = sum(path.stat().st_size for path in place.rglob("*") if path.is_file()) / (1 << 20)
     seen = Seen(case.title, time.monotonic() - began, size)
