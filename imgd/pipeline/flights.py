@@ -293,7 +293,9 @@ class Flights:
                 continue
             flight.to_lanes.remove(name)
             edge = declaration.needs.edge
-            put_off = next((other for other in declaration.after if other in flight.put_off), None)
+            # One that broke is not waited for: whoever reads it goes on without, and again should it ever work.
+            waited_for = flight.put_off & self.ids.keys()
+            put_off = next((other for other in declaration.after if other in waited_for), None)
             if put_off is not None:
                 self._add_outcome(flight, AnalyzerOutcome(name, reason=f"waits for {put_off}", transient=True))
             elif edge and edge not in flight.levels:

@@ -61,7 +61,7 @@ def test_what_needs_no_pixels_is_found_without_a_look_at_the_file(library: Libra
     assert (library.owed(), heard.changed) == (0, [])
 
 
-def test_what_reads_a_model_that_cannot_be_loaded_runs_without_it_in_the_next_pass(library: Library) -> None:
+def test_what_reads_a_model_that_cannot_be_loaded_runs_without_it_at_once(library: Library) -> None:
     from toy_chain import Captions, Lengths
 
     gone = Captions.declared(version="2")
@@ -70,11 +70,10 @@ def test_what_reads_a_model_that_cannot_be_loaded_runs_without_it_in_the_next_pa
     make_photos(library, ["a.jpg", "b.jpg"])
     heard = asyncio.run(analyze_all(library, active))
     assert set(heard.broke) == {"captions"}
-    put_off = "UPDATE jobs SET not_before = 0 WHERE reason = 'waits for captions'"
-    assert library.database.write(lambda connection: connection.execute(put_off).rowcount).result() == 2
-    asyncio.run(analyze_all(library, [each for each in active if each.name == "lengths"]))
+    assert library.rows("SELECT COUNT(*) FROM jobs WHERE not_before > 0") == [(0,)], "nobody waits for it"
     assert library.owed() == 2
-    assert {facts["length"] for facts in library.findings("lengths").values()} == {0}
+    lengths = library.findings("lengths")
+    assert {name: facts["length"] for name, facts in lengths.items()} == {"a.jpg": 0, "b.jpg": 0}
 
 
 def test_what_reads_a_model_that_is_put_off_waits_with_it(library: Library) -> None:
