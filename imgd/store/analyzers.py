@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from imgd.domain import Priority, RunMode
 from imgd.store.readers import declare_reads
+from imgd.store.spaces import unsettle_choices_of
 from imgd.store.statements import load_statements
 
 _SQL = load_statements("imgd.store", "analyzers")
@@ -52,7 +53,8 @@ def synchronise(connection: sqlite3.Connection, declared: Iterable[AnalyzerDecla
     A new analyzer, or one that was away, owes every photo it has no current finding of; one whose version or
     digest changed owes every photo again, at low priority, and its old findings serve until replaced. To one that
     runs on request, photos owe nothing by themselves: what was asked for stays owed. An analyzer that is no longer
-    declared keeps its findings; its owed jobs go, and so do those of one that runs on request from now on.
+    declared keeps its findings; its owed jobs go, and so do those of one that runs on request from now on. Nor do
+    its spaces answer alone any more.
     """
     known = {row.name: row for row in read_analyzers(connection)}
     names = set()
@@ -72,6 +74,7 @@ def synchronise(connection: sqlite3.Connection, declared: Iterable[AnalyzerDecla
         if row.name not in names and row.active:
             connection.execute(_SQL["set_active"], (0, row.id))
             connection.execute(_SQL["drop_owed"], (row.id,))
+            unsettle_choices_of(connection, row.name)
     return {row.name: row for row in read_analyzers(connection) if row.active}
 
 

@@ -97,10 +97,15 @@ def is_owed(connection: sqlite3.Connection, analyzers: Collection[str]) -> bool:
 
 
 def settle(connection: sqlite3.Connection, analyzers: Collection[str]) -> None:
-    """Remember, until others are chosen, that the spaces of `analyzers` answer alone: photos that come later
-    change nothing about that."""
+    """Remember, until others are chosen or one of them is switched off, that the spaces of `analyzers` answer
+    alone: photos that come later change nothing about that, as these look at them, too."""
     connection.execute(_SQL["unsettle"])
     connection.execute(_SQL["settle"], (_settled_name(analyzers),))
+
+
+def unsettle_choices_of(connection: sqlite3.Connection, analyzer: str) -> None:
+    """`analyzer` runs no more: it does not look at photos that come, which the others have to find."""
+    connection.execute(_SQL["unsettle_choices_of"], (analyzer,))
 
 
 def _active(connection: sqlite3.Connection, analyzers: Collection[str]) -> list[int]:

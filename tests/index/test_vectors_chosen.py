@@ -233,6 +233,29 @@ def test_another_choice_is_settled_by_itself(chosen):
     assert chosen.serving() == [CLIP], "what was settled stays so until something else is"
 
 
+def test_one_that_was_switched_off_answers_alone_again_once_it_has_looked_at_what_came_meanwhile(chosen):
+    chosen.analyze("clip", CLIP)
+    chosen.refresh()
+    chosen.write(lambda c: synchronise(c, [AnalyzerDeclaration("concepts", "1", "")]))
+    chosen.register([7])
+    chosen.analyze("concepts", CONCEPTS, [7])
+    chosen.refresh()
+    assert chosen.serving() == [CONCEPTS, CLIP, CLIP_2], "nobody else finds the new photo"
+    chosen.declare()
+    chosen.refresh()
+    assert chosen.serving() == [CONCEPTS, CLIP, CLIP_2], "it has not looked at the new photo yet"
+    chosen.analyze("clip", CLIP, [7])
+    chosen.refresh()
+    assert chosen.serving() == [CLIP]
+
+
+def test_a_choice_of_others_stays_when_an_analyzer_is_switched_off(chosen):
+    chosen.analyze("clip", CLIP)
+    chosen.refresh()
+    chosen.write(lambda c: synchronise(c, [AnalyzerDeclaration("clip", "1", "")]))
+    assert chosen.serving() == [CLIP]
+
+
 def test_while_the_chosen_ones_cannot_serve_the_others_do(chosen):
     chosen.analyze("clip", CLIP)
     chosen.refresh()

@@ -60,5 +60,10 @@ SELECT EXISTS (SELECT 1 FROM counters WHERE name = ?);
 -- name: unsettle
 DELETE FROM counters WHERE name LIKE 'meaning:%';
 
+-- Behind `meaning:` stand the names of the analyzers, with commas between them.
+-- name: unsettle_choices_of
+DELETE FROM counters
+WHERE name LIKE 'meaning:%' AND instr(',' || substr(name, length('meaning:') + 1) || ',', ',' || ? || ',');
+
 -- name: settle
 INSERT OR REPLACE INTO counters (name, value) VALUES (?, 1);
