@@ -22,6 +22,7 @@ from imgd_clip.vectors import normalised
 log = logging.getLogger(__name__)
 
 _MB: Final = 1 << 20
+_CUDA: Final = "CUDAExecutionProvider"
 _TYPES: Final = {
     "tensor(float)": np.float32,
     "tensor(float16)": np.float16,
@@ -52,7 +53,7 @@ class Graph:
             self._session = onnxruntime.InferenceSession(str(path), options, providers=_providers(device))
         except Exception as error:
             raise ClipModelError(f"{path} cannot be loaded: {error}", hint="Fetch the model again.") from error
-        self.runtime = f"onnxruntime {self._serving(path, device)}"
+        self.runtime = f"onnxruntime {self._serving(path.parent.name, device)}"
         self.inputs = self._session.get_inputs()
         self.output = self._session.get_outputs()[0].name
         self.one_by_one = self.one_by_one or self.inputs[0].shape[0] == 1
@@ -66,13 +67,13 @@ class Graph:
         found: npt.NDArray[Any] = self._session.run([self.output], feeds)[0]
         return found
 
-    def _serving(self, path: Path, device: str) -> str:
+    def _serving(self, tower: str, device: str) -> str:
         """The provider that really serves: ONNX Runtime falls back to the processor without a word."""
         serving = self._session.get_providers()
-        log.info("%s/%s runs on %s", path.parent.name, path.name, ", ".join(serving))
-        if device.startswith("cuda") and "CUDAExecutionProvider" not in serving:
+        log.info("%s runs on %s", tower, ", ".join(serving))
+        if device.startswith("cuda") and _CUDA not in serving:
             raise ClipModelError(
-                f"ONNX Runtime has no CUDA here: {path.parent.name} would run on {', '.join(serving)}",
+                f"onnxruntime cannot use {device} here: {tower} would run on the processor",
                 hint="Put onnxruntime-gpu in the place of onnxruntime (`pip uninstall onnxruntime`, then"
                 ' `pip install onnxruntime-gpu`), or set `devices = ["cpu"]` in [lanes].',
             )
@@ -157,13 +158,9 @@ class OnnxTextTower:
 
 
 def _providers(device: str) -> list[Any]:
-    if device == "cpu":
+    if device == "cpu" or _CUDA not in onnxruntime.get_available_providers():
         return ["CPUExecutionProvider"]
-    available = onnxruntime.get_available_providers()
-    if "CUDAExecutionProvider" not in available:
-        return ["CPUExecutionProvider"]
-    number = int(device.partition(":")[2] or 0)
-    return [("CUDAExecutionProvider", {"device_id": number}), "CPUExecutionProvider"]
+    return [(_CUDA, {"device_id": int(device.partition(":")[2] or 0)}), "CPUExecutionProvider"]
 
 
 def _mentions(path: Path, word: bytes) -> bool:

@@ -199,16 +199,13 @@ def test_a_text_tower_without_its_tokenizer_says_so(
     tower.close()
 
 
-def test_a_gpu_that_onnxruntime_cannot_use_is_not_passed_over_in_silence(
+def test_a_device_that_onnxruntime_cannot_use_is_refused_with_what_to_install(
     models: Mapping[str, Path], settings_of: SettingsOf
 ) -> None:
-    import onnxruntime
-
-    if "CUDAExecutionProvider" in onnxruntime.get_available_providers():
-        pytest.skip("this onnxruntime has CUDA")
     settings = settings_of("small")
-    with pytest.raises(ClipModelError, match="onnxruntime-gpu"):
-        open_image_tower(settings, traits_of(settings), models, "cuda:0")
+    for opened in (open_image_tower, open_text_tower):
+        with pytest.raises(ClipModelError, match=r"cannot use cuda:99 here: .+ onnxruntime-gpu"):
+            opened(settings, traits_of(settings), models, "cuda:99")  # no machine has it
 
 
 @pytest.mark.parametrize(

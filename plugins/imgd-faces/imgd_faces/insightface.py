@@ -6,7 +6,6 @@ overwrite `opencv-python-headless` and `onnxruntime-gpu`.
 
 from __future__ import annotations
 
-import logging
 from pathlib import Path
 from typing import Any, Final
 
@@ -20,8 +19,6 @@ from imgd_faces.packs import Pack
 from imgd_faces.quality import quality
 from imgd_faces.scrfd import STRIDES, Scrfd
 from imgd_faces.settings import FaceSettings
-
-log = logging.getLogger(__name__)
 
 _CUDA: Final = "CUDAExecutionProvider"
 
@@ -51,7 +48,11 @@ class InsightFaces:
 
 
 def open_session(path: Path, device: str) -> Any:
-    """The network of the file at `path` on `device` (`cpu`, `cuda:0`); what `device` cannot run, the CPU does."""
+    """The network of the file at `path` on `device` (`cpu`, `cuda:0`).
+
+    Raises:
+        RuntimeError: this onnxruntime cannot use that device; the message says what to do.
+    """
     options = onnxruntime.SessionOptions()
     # The threads are photos side by side; the networks are too small to gain from more of their own.
     options.intra_op_num_threads = 1
@@ -63,9 +64,9 @@ def open_session(path: Path, device: str) -> Any:
         wanted.insert(0, (_CUDA, settings))
     session = onnxruntime.InferenceSession(str(path), options, providers=wanted)
     if device.startswith("cuda") and _CUDA not in session.get_providers():
-        log.warning(
-            "%s runs on the CPU, not on %s: this onnxruntime has no CUDA that works; onnxruntime-gpu has",
-            path.name,
-            device,
+        raise RuntimeError(
+            f"onnxruntime cannot use {device} here: {path.name} would run on the processor. Put onnxruntime-gpu"
+            " in the place of onnxruntime (`pip uninstall onnxruntime`, then `pip install onnxruntime-gpu`), or"
+            ' set `devices = ["cpu"]` in [lanes].'
         )
     return session

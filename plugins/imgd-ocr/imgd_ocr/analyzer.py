@@ -58,7 +58,7 @@ class OcrAnalyzer(Analyzer[OcrSettings]):
         )
 
     def load(self, device: str) -> None:
-        """Load the models; on the CPU, or by CUDA where the installed onnxruntime has it."""
+        """Load the models; `cuda:N` takes an onnxruntime that has CUDA."""
         from imgd_ocr.loading import load_reader
 
         self._reader = load_reader(self.settings, self.model_dirs, device)

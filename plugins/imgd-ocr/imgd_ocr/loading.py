@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -18,19 +17,16 @@ from imgd_ocr.settings import OcrSettings
 
 _RIGHT_TO_LEFT = frozenset({"arabic"})
 
-_log = logging.getLogger(__name__)
-
 
 def load_reader(settings: OcrSettings, model_dirs: Mapping[str, Path], device: str) -> Reader:
     """The models that `settings` ask for, loaded. Nothing is downloaded: what is missing is an error.
 
     Raises:
         FileNotFoundError: a model is not where it should be; the message says what to do.
+        RuntimeError: onnxruntime cannot use `device`; so does this one.
     """
     cv2.setNumThreads(1)  # the threads are ours: OpenCV's own would only contend with them
     detector = Session(shipped_model(DETECTOR_FILE), device)
-    if device != "cpu" and detector.provider == "CPUExecutionProvider":
-        _log.warning("text is read on the CPU, not on %s: this onnxruntime has no CUDA that works", device)
     return Reader(
         Detector(detector),
         Directions(Session(shipped_model(DIRECTION_FILE), device)),

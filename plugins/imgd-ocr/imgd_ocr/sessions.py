@@ -37,7 +37,11 @@ class Session:
     """One model with one input and one output of interest. Several threads may run it at once."""
 
     def __init__(self, path: Path, device: str) -> None:
-        """`device`: `cpu`, or `cuda:N`, which is used where the installed onnxruntime can."""
+        """`device`: `cpu`, or `cuda:N`.
+
+        Raises:
+            RuntimeError: this onnxruntime cannot use that device; the message says what to do.
+        """
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = 1  # photos are read side by side; threads of its own would only contend
         # Photos and lines have all sizes: an arena would keep the memory of the largest of each of them.
@@ -45,12 +49,18 @@ class Session:
         options.enable_mem_pattern = False
         options.log_severity_level = _FATAL
         self._session = onnxruntime.InferenceSession(str(path), options, providers=_providers(device))
+        if device.startswith("cuda") and _CUDA not in self._session.get_providers():
+            raise RuntimeError(
+                f"onnxruntime cannot use {device} here: {path.name} would run on the processor. Put"
+                " onnxruntime-gpu in the place of onnxruntime (`pip uninstall onnxruntime`, then `pip install"
+                ' onnxruntime-gpu`), or set `devices = ["cpu"]` in [lanes].'
+            )
         self._input = self._session.get_inputs()[0].name
         self._output = self._session.get_outputs()[0].name
 
     @property
     def provider(self) -> str:
-        """What really runs it: ONNX Runtime falls back to the CPU without a word."""
+        """What runs it, by ONNX Runtime's own word."""
         return str(self._session.get_providers()[0])
 
     @property
