@@ -2,67 +2,18 @@
 
 import importlib.metadata
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
+from toy_plugins import Brings, BringsOther, Toy, Words
 
-from imgd import Analyzer, Failure, Finding, ImageFormat, Model, Needs, PhotoInput, QueryEncoder, hookimpl
+from imgd import ImageFormat, Model, Needs, QueryEncoder, hookimpl
 from imgd.daemon.start import DEFAULT_PLUGINS
 from imgd.domain import Device, Picture
 from imgd.plugins import build_plugin_manager, plugin_selection
-
-
-class Toy(Analyzer[None]):
-    name = "toy"
-    version = "1"
-
-    def analyze(self, photos: Sequence[PhotoInput]) -> Sequence[Finding | Failure]:
-        return [Finding() for _ in photos]
-
-
-class Brings:
-    """A plugin with these analyzers."""
-
-    def __init__(self, name: str, *analyzers: object) -> None:
-        self.__name__ = name
-        self._analyzers = analyzers
-
-    @hookimpl
-    def imgd_analyzers(self) -> list[Any]:
-        return list(self._analyzers)
-
-
-class BringsOther:
-    """A plugin with these query encoders, formats and models."""
-
-    __name__ = "other"
-
-    def __init__(self, *, encoders: Any = (), formats: Any = (), models: Any = ()) -> None:
-        self._encoders, self._formats, self._models = encoders, formats, models
-
-    @hookimpl
-    def imgd_query_encoders(self) -> Any:
-        return self._encoders
-
-    @hookimpl
-    def imgd_decoders(self) -> Any:
-        return self._formats
-
-    @hookimpl
-    def imgd_models(self) -> Any:
-        return self._models
-
-
-class Words(QueryEncoder[None]):
-    name = "words"
-    space = "toy:2"
-    dimensions = 2
-
-    def encode_texts(self, texts: Sequence[str]) -> Any:
-        raise NotImplementedError
 
 
 class Dots(ImageFormat):
@@ -87,52 +38,6 @@ class Bodiless(ImageFormat):
 
 
 MODEL = Model("toy", "A toy", "MIT", ())
-
-
-@dataclass(frozen=True)
-class Chosen:
-    """Settings that name a model."""
-
-    model: str = "small"
-
-
-class Sized(Toy):
-    """Its settings say which model it requires, and how large photos have to be."""
-
-    name = "sized"
-
-    @classmethod
-    def configured(cls, settings: Any) -> Any:
-        if settings.model == "raises":
-            raise ValueError("no such model")
-        if settings.model == "invalid":
-            return cls.declared(batch_size=0)
-        if settings.model == "unknown":
-            return cls.declared(resolution=3)
-        return cls.declared(
-            requires=(settings.model,), needs=Needs(edge={"small": 224, "large": 336}[settings.model])
-        )
-
-
-class SizedWords(QueryEncoder[Chosen]):
-    """The encoder of the space that `sized` fills."""
-
-    name = "sized"
-    analyzer = "sized"
-
-    @classmethod
-    def configured(cls, settings: Any) -> Any:
-        return cls.declared(space=f"sized:{settings.model}", dimensions=len(settings.model))
-
-    @classmethod
-    def for_space(cls, space: str, settings: Any) -> Any:
-        family, _, model = space.partition(":")
-        if model == "raises":
-            raise ValueError("no such model")
-        return cls.declared(space=space, dimensions=len(model)) if family == "sized" else None
-
-    def encode_texts(self, texts: Sequence[str]) -> Any:
-        raise NotImplementedError
 
 
 @dataclass(frozen=True)
@@ -402,40 +307,3 @@ def test_listeners_are_told_of_analyzed_photos_and_one_that_raises_is_blamed() -
     registry.photo_analyzed(7, "/photos/a.jpg", "toy")
     assert heard == [("/photos/a.jpg", "toy")]
     assert registry.statuses["stumbles"].error == "KeyError: 7"
-
-
-def test_settings_say_what_an_analyzer_declares() -> None:
-    registry = build_plugin_manager((Brings("toys", Toy, Sized),), selection="")
-    made = registry.configured(registry.analyzers(None), lambda _name: Chosen("large"))
-    assert made["toy"] is Toy
-    assert (made["sized"].requires, made["sized"].needs.edge) == (("large",), 336)
-    assert (made["sized"].__module__, made["sized"].__qualname__) == (Sized.__module__, "Sized")
-    assert (Sized.requires, Sized.needs.edge) == ((), 0)
-
-
-@pytest.mark.parametrize(
-    ("model", "problem"),
-    [
-        ("raises", "ValueError: no such model"),
-        ("invalid", "`batch_size` must be 1 or more"),
-        ("unknown", "declares nothing called resolution"),
-    ],
-)
-def test_an_analyzer_that_its_settings_make_invalid_is_named_and_left_out(model: str, problem: str) -> None:
-    registry = build_plugin_manager((Brings("toys", Toy, Sized),), selection="")
-    assert list(registry.configured(registry.analyzers(None), lambda _name: Chosen(model))) == ["toy"]
-    assert problem in registry.statuses["toys"].error
-
-
-def test_settings_say_which_space_an_encoder_serves() -> None:
-    registry = build_plugin_manager((BringsOther(encoders=[SizedWords, Words]),), selection="")
-    settings = {"sized": Chosen("large"), "": None}
-    made = registry.query_encoders(None, settings.__getitem__)
-    assert {space: each.dimensions for space, each in made.items()} == {"sized:large": 5, "toy:2": 2}
-
-
-def test_a_space_of_earlier_settings_gets_its_own_encoder() -> None:
-    registry = build_plugin_manager((BringsOther(encoders=[Words, SizedWords]),), selection="")
-    found = registry.former_encoders(None, lambda _name: Chosen(), ["sized:tiny", "other:3", "sized:raises"])
-    assert {space: each.dimensions for space, each in found.items()} == {"sized:tiny": 4}
-    assert "no such model" in registry.statuses["other"].error
