@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import difflib
 import graphlib
 import importlib.metadata
 import math
@@ -32,7 +33,8 @@ _T = TypeVar("_T")
 
 @dataclass(frozen=True, slots=True)
 class PluginStatus:
-    """One plugin as it was found: `error` says what is wrong with it, or is empty."""
+    """One plugin as it was found: `error` says what is wrong with it, or is empty. Without a `distribution` it is
+    wanted, and not there."""
 
     name: str
     distribution: str
@@ -193,7 +195,11 @@ def build_plugin_manager(defaults: Sequence[object], *, selection: str | None = 
         manager.register(default, name=name)
         registry.statuses[name] = PluginStatus(name, "imgd", importlib.metadata.version("imgd"))
     wanted = None if selection is None else {part.strip() for part in selection.split(",") if part.strip()}
-    for entry_point in sorted(importlib.metadata.entry_points(group=PROJECT), key=lambda found: found.name):
+    entry_points = sorted(importlib.metadata.entry_points(group=PROJECT), key=lambda found: found.name)
+    there = [entry_point.name for entry_point in entry_points]
+    for name in sorted((wanted or set()).difference(there, registry.statuses)):
+        registry.statuses[name] = PluginStatus(name, "", "", f"IMGD_PLUGINS names it, {_lack(name, there)}")
+    for entry_point in entry_points:
         if wanted is not None and entry_point.name not in wanted:
             registry.left_out += (entry_point.name,)
             continue
@@ -207,6 +213,12 @@ def build_plugin_manager(defaults: Sequence[object], *, selection: str | None = 
 def plugin_selection(environment: Mapping[str, str] = os.environ) -> str | None:
     """What `IMGD_PLUGINS` says of which installed plugins to use; None where it is not set."""
     return environment.get("IMGD_PLUGINS")
+
+
+def _lack(name: str, there: Sequence[str]) -> str:
+    """That no plugin of `there` is called `name`, and which one may be meant."""
+    near = difflib.get_close_matches(name.removeprefix(f"{PROJECT}-"), there, n=1)
+    return f"and no plugin of that name is installed{f'; did you mean `{near[0]}`?' if near else ''}"
 
 
 def _call(impl: pluggy.HookImpl, **arguments: object) -> Any:

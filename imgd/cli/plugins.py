@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 
 
 class ListedPlugin(msgspec.Struct, frozen=True):
-    """A line of `imgctl plugins list --json`. `state`: `on`, `left out` (by IMGD_PLUGINS) or `broken`."""
+    """A line of `imgctl plugins list --json`. `state`: `on`, `broken`, `left out` by IMGD_PLUGINS, or `missing`
+    though IMGD_PLUGINS names it."""
 
     name: str
     distribution: str
@@ -75,7 +76,7 @@ def list_plugins(session: Session) -> None:
             name,
             status.distribution,
             status.version,
-            "broken" if status.error else "on",
+            "on" if not status.error else "broken" if status.distribution else "missing",
             [analyzer for analyzer, owner in registry.owners.items() if owner == name],
             status.error,
         )

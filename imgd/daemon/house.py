@@ -94,6 +94,9 @@ class House:
         if self.settings.search.warm:
             self._background.append(asyncio.create_task(self._warm()))
         self._stops.push_async_callback(self._stop_background)
+        for plugin in self.registry.statuses.values():
+            if plugin.error:
+                log.error("the plugin %s does not work: %s", plugin.name, plugin.error)
         self.notifier.ready(f"watching {len(self.settings.roots)} roots")
         log.info("imgd %s answers on %s", imgd.__version__, self.settings.paths.socket)
 

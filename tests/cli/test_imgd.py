@@ -120,6 +120,18 @@ def imgd_analyzers(settings):
     assert "is good" not in done.stdout
 
 
+def test_check_names_a_plugin_that_is_wanted_and_not_there(imgd, home):
+    folder = write_plugin(home / "site", "strict", "")
+    (home / "Pictures").mkdir()
+    imgd("init", "Pictures")
+    done = imgd("check", PYTHONPATH=str(folder), IMGD_PLUGINS="imgd-stict, strict, imgd")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == (
+        "imgd: the plugin imgd-stict does not work: IMGD_PLUGINS names it, and no plugin of that name is installed;"
+        " did you mean `strict`?\n"
+    )
+
+
 def test_run_without_a_configuration_says_how_to_write_one(imgd):
     pytest.importorskip("imgd.daemon")
     done = imgd("run")

@@ -122,6 +122,11 @@ def test_a_plugin_is_planned_installed_listed_and_removed(environment: Throwaway
         "left out"
     }
 
+    wrong = environment.imgctl("plugins", "list", "--json", IMGD_PLUGINS="nope")
+    assert {each["name"]: each["state"] for each in map(json.loads, wrong.stdout.splitlines())} == {
+        "nope": "missing"
+    } | dict.fromkeys(listed, "left out") | {"imgd": "on"}
+
     gone = environment.imgctl("plugins", "uninstall", "toy")
     assert gone.returncode == 0, gone.stderr
     assert gone.stdout.startswith("imgd-toy 1: removed\nWhat it found in photos stays in the library")

@@ -26,6 +26,14 @@ def test_an_analyzer_without_its_model_waits_and_the_others_finish() -> None:
         assert library.show(library.root / "photo.jpg")["jobs"][0]["state"] == "owed"
 
 
+def test_a_plugin_that_is_wanted_and_not_there_is_a_fault_and_is_logged() -> None:
+    with daemon(plugins="nope") as library:
+        library.start()
+        assert "plugin nope: IMGD_PLUGINS names it, and no plugin of that name is installed" in library.faults()
+        assert "the plugin nope does not work: IMGD_PLUGINS names it" in library.said
+        assert library.ctl("analyzers", "nope").code == 2
+
+
 _ANALYZER = """
 from imgd import Analyzer, hookimpl
 
