@@ -21,7 +21,6 @@ import msgspec
 import platformdirs
 from msgspec import Meta
 
-from imgd.domain import RunMode
 from imgd.errors import ConfigError, ConfigProblem
 from imgd.keylines import join_key, key_lines
 
@@ -152,8 +151,8 @@ class Settings:
     log: LogSettings = field(default_factory=LogSettings)
     analyzers: Mapping[str, Any] = field(default_factory=dict)
     """Analyzer name -> an instance of its `settings_type` (None where it has none)."""
-    run_modes: Mapping[str, RunMode] = field(default_factory=dict)
-    """When each analyzer runs, by its name; one that is not there runs always."""
+    run_modes: Mapping[str, str] = field(default_factory=dict)
+    """When each analyzer runs, by its name: the value of a RunMode. One that is not there runs always."""
     source: Path | None = None
 
     @property
@@ -252,7 +251,7 @@ class _Validation:
             else:
                 log.warning("%s: [analyzers.%s] is passed over: %s", self.path, name, problem)
         chosen: dict[str, Any] = {}
-        modes: dict[str, RunMode] = {}
+        modes: dict[str, str] = {}
         for name, schema in schemas.items():
             table = tables.get(name, {})
             key = f"analyzers.{name}"
@@ -283,12 +282,12 @@ class _Validation:
                 log.warning("%s: search.meaning: %s is passed over: %s", self.path, name, problem)
         return tuple(dict.fromkeys(name for name in names if name in known.searchable))
 
-    def _run_mode(self, table: Mapping[str, Any], key: str) -> RunMode:
+    def _run_mode(self, table: Mapping[str, Any], key: str) -> str:
         if "enabled" in table:
             instead = 'leave it out, or write run = "always"' if table["enabled"] is True else 'write run = "off"'
             self._add(f"{key}.enabled", f"is not known any more; {instead}")
-        switch = self._section(AnalyzerSwitch, {k: v for k, v in table.items() if k == "run"}, key)
-        return RunMode(switch.run)
+        switch: AnalyzerSwitch = self._section(AnalyzerSwitch, {k: v for k, v in table.items() if k == "run"}, key)
+        return switch.run
 
     def _section(
         self,

@@ -56,3 +56,10 @@ def test_asking_the_daemon_needs_no_plugin() -> None:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == "False False"
     assert "systemctl --user start imgd" in done.stderr
+
+
+def test_reading_the_configuration_needs_nothing_of_photos() -> None:
+    """Every `imgctl` reads it to find the socket."""
+    code = "import sys, imgd.config\nprint('imgd.domain' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "False\n"

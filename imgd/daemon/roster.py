@@ -192,10 +192,10 @@ def _is_there(module: str) -> bool:
         return False
 
 
-def _run_modes(declared: Mapping[str, AnalyzerClass], wanted: Mapping[str, RunMode]) -> dict[str, RunMode]:
+def _run_modes(declared: Mapping[str, AnalyzerClass], wanted: Mapping[str, str]) -> dict[str, RunMode]:
     """When each analyzer runs: as imgd.toml says, but one that would run always, and reads what one finds that
     waits for imgd to be idle, waits with it. Nobody waits for what runs on request."""
-    modes = {name: wanted.get(name, RunMode.ALWAYS) for name in declared}
+    modes = {name: RunMode(wanted.get(name, RunMode.ALWAYS)) for name in declared}
     for _ in modes:  # one waits for another, which may wait for a third
         for name, each in declared.items():
             if modes[name] is RunMode.ALWAYS and any(modes.get(other) is RunMode.IDLE for other in each.after):
