@@ -127,8 +127,8 @@ def test_check_names_a_plugin_that_is_wanted_and_not_there(imgd, home):
     done = imgd("check", PYTHONPATH=str(folder), IMGD_PLUGINS="imgd-stict, strict, imgd")
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr == (
-        "imgd: the plugin imgd-stict does not work: IMGD_PLUGINS names it, and no plugin of that name is installed;"
-        " did you mean `strict`?\n"
+        "imgd: the plugin imgd-stict does not work: IMGD_PLUGINS names it, and no plugin of that name is"
+        " installed; did you mean `strict`?\n"
     )
 
 
