@@ -46,9 +46,12 @@ class ClipAnalyzer(Analyzer[ClipSettings]):
         )
 
     def load(self, device: str) -> None:
-        from imgd_clip.towers import open_image_tower
+        """Load the image tower. A folder whose text tower lacks a part is told of here, where people look, and not
+        only by their searches."""
+        from imgd_clip.towers import check_text_tower, open_image_tower
 
         self._traits = traits_of(self.settings)
+        check_text_tower(self.settings, self._traits, self.model_dirs)
         tower = self._tower = open_image_tower(self.settings, self._traits, self.model_dirs, device)
         self.memory_mb = tower.memory_mb
         self.photo_mb = tower.photo_mb

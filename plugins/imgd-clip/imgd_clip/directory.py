@@ -28,6 +28,7 @@ from imgd_clip.settings import Backend
 from imgd_clip.traits import Traits
 
 _VISUAL, _TEXTUAL = "visual/model.onnx", "textual/model.onnx"
+_TOKENIZER: Final = "textual/tokenizer.json"
 _TORCH_CONFIG: Final = "open_clip_config.json"
 _WEIGHTS: Final = (
     "open_clip_model.safetensors",
@@ -81,7 +82,23 @@ class ModelDirectory:
 
     @property
     def tokenizer(self) -> Path:
-        return self.root / ("textual/tokenizer.json" if self.backend == "onnx" else "tokenizer.json")
+        return self.root / (_TOKENIZER if self.backend == "onnx" else "tokenizer.json")
+
+    def check_texts(self) -> None:
+        """Whether a text tower that is there can be used; neither it nor its tokenizer is opened.
+
+        Raises:
+            ClipModelError: it lacks a part, without which no words can be searched for.
+        """
+        if self.tokenizer.is_file():
+            _ = self.textual if self.backend == "onnx" else self.weights
+        elif self.backend == "onnx" and (self.root / _TEXTUAL).is_file():
+            self._file(_TOKENIZER, "the tokenizer of its text tower")
+        elif self.backend == "torch" and (source := self.text_config.get("hf_tokenizer_name")):
+            raise ClipModelError(
+                f"{self.root} lacks tokenizer.json",
+                hint=f"Add it from {source}: the text tower cannot be used without its tokenizer.",
+            )
 
     @cached_property
     def config(self) -> Mapping[str, Any]:

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 
 from imgd_clip.directory import ModelDirectory
-from imgd_clip.errors import ClipModelError
 from imgd_clip.preprocessing import Values
 from imgd_clip.settings import ClipSettings
 from imgd_clip.tokens import WordTokenizer
@@ -46,9 +45,5 @@ def _tokenizer(directory: ModelDirectory) -> Any:
     clean = text.get("tokenizer_kwargs", {}).get("clean")
     if directory.tokenizer.is_file():
         return WordTokenizer(directory.tokenizer, length, canonical=clean == "canonicalize").encode
-    if text.get("hf_tokenizer_name"):
-        raise ClipModelError(
-            f"{directory.root} lacks tokenizer.json",
-            hint=f"Add it from {text['hf_tokenizer_name']}: the text tower cannot be used without its tokenizer.",
-        )
+    directory.check_texts()
     return import_open_clip().SimpleTokenizer(context_length=length, clean=clean or "lower")

@@ -66,6 +66,16 @@ def open_image_tower(
         return TorchImageTower(directory, device, settings)
 
 
+def check_text_tower(settings: ClipSettings, traits: Traits, model_dirs: Mapping[str, Path]) -> None:
+    """Whether a text tower that is there is whole, as far as names of files tell.
+
+    Raises:
+        ClipModelError: it is not; the text says what it lacks and what to do.
+    """
+    if traits.has_texts:
+        ModelDirectory.find(model_dirs[traits.model], traits, settings.backend).check_texts()
+
+
 def open_text_tower(
     settings: ClipSettings, traits: Traits, model_dirs: Mapping[str, Path], device: str
 ) -> TextTower:

@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -181,6 +182,45 @@ def test_dimensions_that_the_graph_does_not_give_are_told(onnx_model: Path, tmp_
     settings = ClipSettings(model="other", image_size=96, dimensions=48)
     with pytest.raises(ClipModelError, match=r"have 64 dimensions, not 48\. Set `dimensions = 64`"):
         open_image_tower(settings, traits_of(settings), {"other": directory}, "cpu")
+
+
+@pytest.mark.parametrize(
+    ("model", "absent", "reason"),
+    [
+        (
+            "small",
+            ["textual/tokenizer.json"],
+            "lacks the tokenizer of its text tower, textual/tokenizer.json. `imgctl",
+        ),
+        ("small", ["textual/model.onnx"], "lacks the text tower, textual/model.onnx"),
+        ("small", ["textual/model.onnx", "textual/tokenizer.json"], ""),
+        ("small-torch", [], "lacks tokenizer.json. Add it from google/siglip"),
+    ],
+)
+def test_an_analyzer_says_what_a_text_tower_lacks_unless_there_is_none(
+    models: Mapping[str, Path],
+    tmp_path: Path,
+    settings_of: SettingsOf,
+    model: str,
+    absent: list[str],
+    reason: str,
+) -> None:
+    directory = tmp_path / "half"
+    shutil.copytree(models[model], directory)
+    for name in absent:
+        (directory / name).unlink()
+    if model == "small-torch":
+        config = directory / "open_clip_config.json"
+        config.write_text(
+            config.read_text().replace(
+                '"context_length"', '"hf_tokenizer_name": "google/siglip", "context_length"'
+            )
+        )
+    settings = settings_of("half")
+    analyzer = ClipAnalyzer.configured(settings)(settings, {"half": directory})
+    with pytest.raises(ClipModelError, match=re.escape(reason)) if reason else nullcontext():
+        analyzer.load("cpu")
+    analyzer.close()
 
 
 @pytest.mark.parametrize("content", [None, b"not json"])
