@@ -1,4 +1,4 @@
-"""Analyzers that break one rule of the contract each, for the tests of `check_analyzer`, and a few that keep it."""
+"""Analyzers that break one rule of the contract each, for tests of `check_analyzer`, and a few that keep it."""
 
 from __future__ import annotations
 
