@@ -20,7 +20,7 @@ from imgd.control.plans import (
 from imgd.daemon.duration import Task, estimate
 from imgd.daemon.roster import AnalyzerState, Roster, Standing
 from imgd.domain import Device, Priority, RunMode
-from imgd.errors import AnalyzerUnknownError, RequestError
+from imgd.errors import RequestError
 from imgd.pipeline.plan import is_covered
 from imgd.pipeline.scheduler import Pipeline
 from imgd.search.engine import SearchEngine
@@ -70,7 +70,8 @@ class Reanalysis:
             QueryError: the query cannot be understood.
         """
         rows = await self._rows()
-        names = [*self._read_by(request.analyzer), self._known(request.analyzer)]
+        self._parts.roster.find(request.analyzer)
+        names = [*self._read_by(request.analyzer), request.analyzer]
         if request.everything:
             # Photos that are owed anyway are as urgent as they are; of the others, nobody waits for the last one.
             ranges = await asyncio.to_thread(self._stretches)
@@ -97,7 +98,7 @@ class Reanalysis:
             QueryError: the query cannot be understood.
         """
         for name in request.analyzers:
-            self._known(name)
+            self._parts.roster.find(name)
         rows = await self._rows()
         is_part = bool(request.photo_ids or request.query)
         photos, notes = await self._photos(request.photo_ids, request.query) if is_part else (None, ())
@@ -125,15 +126,6 @@ class Reanalysis:
 
     # ------------------------------------------------------------------ what is meant
 
-    def _known(self, name: str) -> str:
-        standing = self._parts.roster.standings.get(name)
-        if standing is None:
-            known = ", ".join(sorted(self._parts.roster.standings))
-            raise AnalyzerUnknownError(f"no analyzer is called {name}", hint=f"There are {known}.")
-        if standing.state is AnalyzerState.OFF:
-            raise RequestError(f"{name} is switched off", hint=f'Set `run` in [analyzers.{name}] to "request".')
-        return name
-
     def _waits(self, name: str) -> list[str]:
         """What keeps the analyzer from looking at photos, if anything does."""
         standing = self._parts.roster.standings[name]
@@ -144,7 +136,7 @@ class Reanalysis:
     def _read_by(self, name: str) -> list[str]:
         """Analyzers whose findings `name` reads, each behind those that it reads itself."""
         found: dict[str, None] = {}
-        for other in self._parts.roster.standings[self._known(name)].declaration.after:
+        for other in self._parts.roster.standings[name].declaration.after:
             standing = self._parts.roster.standings.get(other)
             if standing is not None and standing.state is not AnalyzerState.OFF:
                 found |= dict.fromkeys([*self._read_by(other), other])

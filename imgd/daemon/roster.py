@@ -11,7 +11,7 @@ from typing import Any
 
 from imgd.config import Settings, settings_digest
 from imgd.domain import RunMode
-from imgd.errors import ModelError
+from imgd.errors import AnalyzerUnknownError, ModelError, RequestError
 from imgd.pipeline.messages import AnalyzerSpec
 from imgd.pipeline.plan import ActiveAnalyzer, make_spec
 from imgd.plugins import AnalyzerClass, PluginRegistry
@@ -67,6 +67,22 @@ class Roster:
         former = self._registry.former_encoders(self._settings, self.settings_of, left)
         self._former |= former.keys()
         self.encoders.update(former)
+
+    def find(self, name: str) -> Standing:
+        """The analyzer that a person asks for by its name.
+
+        Raises:
+            AnalyzerUnknownError: no analyzer has the name.
+            RequestError: it is switched off.
+        """
+        standing = self.standings.get(name)
+        if standing is None:
+            known = ", ".join(sorted(self.standings))
+            raise AnalyzerUnknownError(f"no analyzer is called {name}", hint=f"There are {known}.")
+        if standing.state is AnalyzerState.OFF:
+            hint = f'Set `run` in [analyzers.{name}] to "request", or another mode.'
+            raise RequestError(f"{name} is switched off", hint=hint)
+        return standing
 
     def mark_broken(self, name: str, reason: str) -> None:
         self._broken[name] = reason

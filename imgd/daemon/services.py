@@ -47,7 +47,7 @@ from imgd.daemon.reanalysis import Reanalysis
 from imgd.daemon.roster import AnalyzerState, Roster
 from imgd.domain import RunMode
 from imgd.duplicates.finder import DuplicateFinder
-from imgd.errors import AnalyzerUnknownError, ImgdError, PreviewMissingError, RequestError
+from imgd.errors import ImgdError, PreviewMissingError, RequestError
 from imgd.index.refresh import IndexRefresher
 from imgd.index.refresh import IndexStatus as Freshness
 from imgd.pipeline.idleness import Idleness
@@ -75,6 +75,7 @@ class Parts(Protocol):
     starter: ChildStarter
     roster: Roster
     pipeline: Pipeline
+    encoders: EncoderProcess
     idleness: Idleness
     refresher: IndexRefresher
     engine: SearchEngine
@@ -170,12 +171,8 @@ class DaemonServices:
 
     async def retry(self, request: RetryRequest) -> CountAnswer:
         parts = self._parts
-        if request.analyzer is not None and request.analyzer not in parts.roster.standings:
-            known = ", ".join(sorted(parts.roster.standings))
-            raise AnalyzerUnknownError(f"no analyzer is called {request.analyzer}", hint=f"There are {known}.")
-        if request.analyzer is not None and parts.roster.standings[request.analyzer].state is AnalyzerState.OFF:
-            hint = f'Set `run` in [analyzers.{request.analyzer}] to "always", or another mode.'
-            raise RequestError(f"{request.analyzer} is switched off", hint=hint)
+        if request.analyzer is not None:
+            parts.roster.find(request.analyzer)
         photo_ids = list(request.photo_ids) or None
 
         def work(connection: sqlite3.Connection) -> int:
@@ -373,6 +370,8 @@ class DaemonServices:
             for fault in root.faults:
                 path = os.path.join(root.path, fault.path) if fault.path else root.path
                 found.append(Fault(f"{path_text(path)}: {fault.reason}"))
+        broken = parts.encoders.faults.items()
+        found += [Fault(f"no words for {space}: {reason}", "imgctl models verify") for space, reason in broken]
         found += [
             Fault(f"plugin {each.name}: {each.error}", "imgctl analyzers")
             for each in parts.registry.statuses.values()
