@@ -54,6 +54,7 @@ from imgd.pipeline.idleness import Idleness
 from imgd.pipeline.process import ChildStarter
 from imgd.pipeline.scheduler import Pipeline
 from imgd.plugins import PluginRegistry
+from imgd.search.encoder import EncoderProcess
 from imgd.search.engine import SearchEngine
 from imgd.search.options import SearchOptions
 from imgd.store.database import Database

@@ -10,7 +10,7 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from imgd.errors import ModelMissingError
+from imgd.errors import ModelMissingError, SearchError
 from imgd.pipeline.messages import AnalyzerSpec, PhotoToEncode
 from imgd.pipeline.process import ChildStarter
 from imgd.plugins import EncoderClass
@@ -49,6 +49,8 @@ class EncoderProcess:
         self._photos = EncoderChild(starter, "imgd-likeness", device)
         self._background = asyncio.Lock()
         self._batches: dict[_Models, int] = {}
+        self.faults: dict[str, str] = {}
+        """Why the last words could not be encoded, by the space that they were meant for."""
 
     def offer(
         self,
@@ -61,6 +63,7 @@ class EncoderProcess:
         self._specs = specs
         self._missing = missing
         self._missing_for_photos = missing_for_photos or {}
+        self.faults.clear()
         by_models: dict[_Models, dict[str, AnalyzerSpec]] = {models: {} for models in self._texts}
         for space, spec in specs.items():
             by_models.setdefault(self._models(space), {})[space] = spec
@@ -116,17 +119,26 @@ class EncoderProcess:
             return np.empty((0, self._encoders[space].dimensions), np.float32)
         models = self._models(space)
         if not background:
-            return await self._texts[models].ask(space, texts)
+            return await self._ask(space, texts)
         rows = []
         done = 0
         while done < len(texts):
             async with self._background:  # never two batches at once, of whatever request
                 batch = texts[done : done + self._batches.get(models, _SMALLEST_BATCH)]
                 began = time.monotonic()
-                rows.append(await self._texts[models].ask(space, batch))
+                rows.append(await self._ask(space, batch))
                 self._adapt(models, len(batch), time.monotonic() - began)
             done += len(batch)
         return np.concatenate(rows)
+
+    async def _ask(self, space: str, texts: Sequence[str]) -> npt.NDArray[np.float32]:
+        try:
+            rows = await self._texts[self._models(space)].ask(space, texts)
+        except SearchError as error:
+            self.faults[space] = error.detail
+            raise
+        self.faults.pop(space, None)
+        return rows
 
     async def encode_photo(self, space: str, photo: PhotoToEncode) -> npt.NDArray[np.float32]:
         """(d,) float32, L2-normalised; zeros where the encoder finds nothing in it to compare by.

@@ -47,6 +47,7 @@ def parts(tmp_path: Path) -> Iterator[Any]:
         watcher=SimpleNamespace(roots=lambda: [root], busy=False),
         registry=SimpleNamespace(statuses={}),
         starter=SimpleNamespace(names=dict),
+        encoders=SimpleNamespace(faults={}),
         started_at=time.time(),
         stopping=False,
     )

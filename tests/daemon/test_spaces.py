@@ -178,3 +178,22 @@ def test_a_choice_that_no_analyzer_answers_to_keeps_the_daemon_from_starting(sit
         # Plugins that are installed where the tests run are left out here, so the name may be one of theirs.
         assert "search.meaning: tune is passed over: `tune` is no analyzer; did you mean `tone`?" in checked.err
         assert "search.meaning: the analyzer `technical` fills no space" in checked.err
+
+
+def test_an_encoder_that_fails_is_a_fault_until_it_works_again(site: Path, tmp_path: Path) -> None:
+    stop = tmp_path / "stop"
+    source = (site / "plugin_colours.py").read_text()
+    broken = f'if __import__("os").path.exists({str(stop)!r}):\n            raise OSError("no tokenizer is there")'
+    source = source.replace("        numbers = [NAMES", f"        {broken}\n        numbers = [NAMES")
+    (site / "plugin_colours.py").write_text(source)
+    stop.touch()
+    with daemon(plugins="colours", python_path=[site]) as library:
+        draw(library)
+        library.start()
+        library.wait()
+        assert "no tokenizer is there" in library.ctl("search", "blue").err
+        assert "no words for tint:a: the encoder of tint:a failed" in library.faults()
+        assert "no tokenizer is there" in library.faults()
+        stop.unlink()
+        library.ctl("search", "blue")
+        library.until(lambda: "no words for" not in library.faults())

@@ -98,7 +98,9 @@ def test_an_encoder_that_fails_costs_that_search_only(text: str, reason: str) ->
             before = await lives_in(process)
             with pytest.raises(SearchError, match=reason):
                 await process.encode("letters:3", [text])
+            assert reason in process.faults["letters:3"]
             assert (await process.encode("letters:3", ["a"])).shape == (1, 3)
+            assert process.faults == {}, "it works again"
             assert await lives_in(process) == before
 
     asyncio.run(work())
@@ -110,6 +112,8 @@ def test_an_encoder_that_cannot_be_loaded_says_why_and_others_serve() -> None:
             with pytest.raises(SearchError, match="a library is missing"):
                 await process.encode("unloadable:2", ["a"])
             assert (await process.encode("letters:3", ["a"])).shape == (1, 3)
+            assert "a library is missing" in process.faults.pop("unloadable:2")
+            assert process.faults == {}
 
     asyncio.run(work())
 
