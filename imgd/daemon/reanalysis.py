@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 import time
-from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Protocol
+
+import msgspec
 
 from imgd.analyzers.preview import Preview
 from imgd.control.plans import (
@@ -105,7 +107,8 @@ class Reanalysis:
         chosen = request.analyzers or tuple(rows)
         again = bool(request.analyzers)
         unreachable = {} if is_part else await out_of_reach()
-        read = partial(self._read, [rows[each] for each in chosen], photos, again)
+        readers = [rows[each] for each in self._readers_of(request.analyzers)]
+        read = partial(self._read, [rows[each] for each in chosen], readers, photos, again)
         stale, shares, costs = await asyncio.to_thread(read)
         answer = self._plan(stale, shares, costs, unreachable)
         queued = 0
@@ -113,15 +116,8 @@ class Reanalysis:
             for name in chosen:
                 queued += await self._owe(rows[name], photos, again=again)
             self._parts.pipeline.wake()
-        return ReanalysisAnswer(
-            answer.entries,
-            answer.takes_s,
-            answer.takes_from_files_s,
-            answer.measured_s,
-            answer.unmeasured,
-            queued,
-            None if photos is None else len(photos),
-            (*notes, *self._readers_of(request.analyzers)),
+        return msgspec.structs.replace(
+            answer, put_in_queue=queued, photos=None if photos is None else len(photos), notes=notes
         )
 
     # ------------------------------------------------------------------ what is meant
@@ -142,15 +138,19 @@ class Reanalysis:
                 found |= dict.fromkeys([*self._read_by(other), other])
         return list(found)
 
-    def _readers_of(self, names: Collection[str]) -> list[str]:
-        """What is told of analyzers that read what those of `names` find: they follow, and are not in the plan."""
-        standings = self._parts.roster.standings
-        return [
-            f"{reader} reads what {name} finds, and is run anew after it; that is not counted here"
-            for name in names
-            for reader, each in standings.items()
-            if name in each.declaration.after and reader not in names and each.state is not AnalyzerState.OFF
-        ]
+    def _readers_of(self, names: Sequence[str]) -> list[str]:
+        """Analyzers that read what those of `names` find, and those that read what these find, and so on: what
+        they read being newer, photos owe them by themselves."""
+        found = list(names)
+        for name in found:
+            found += [
+                reader
+                for reader, each in self._parts.roster.standings.items()
+                if name in each.declaration.after
+                and reader not in found
+                and each.run not in (RunMode.OFF, RunMode.REQUEST)
+            ]
+        return found[len(names) :]
 
     async def _photos(self, photo_ids: Iterable[int], query: str) -> tuple[list[int], tuple[str, ...]]:
         """Ids of the photos that are named or found, and what the search had to tell."""
@@ -189,24 +189,30 @@ class Reanalysis:
             return stretches(connection)
 
     def _read(
-        self, rows: Sequence[AnalyzerRow], photos: Sequence[int] | None, again: bool
+        self,
+        rows: Sequence[AnalyzerRow],
+        readers: Sequence[AnalyzerRow],
+        photos: Sequence[int] | None,
+        again: bool,
     ) -> tuple[dict[str, Stale], dict[str, float], dict[str, Measured]]:
+        """What is stale of `rows`, and of the `readers` that follow them; of each, the share with a preview; and
+        all costs."""
         now = time.time()
-        stale, shares = {}, {}
         with self._parts.database.snapshot() as connection:
-            for row in rows:
+
+            def count(row: AnalyzerRow) -> Stale:
                 if photos is None:
-                    found = count_stale(connection, row, again=again)
-                else:
-                    found = count_stale_of(connection, row, photos, again=again)
-                stale[row.name] = found
-                declaration = self._parts.roster.standings[row.name].declaration
-                may = declaration.needs.edge > 0 and is_covered(declaration)
-                shares[row.name] = (
-                    share_with_preview(connection, found.sample, Preview.name, now)
-                    if may and found.photos
-                    else 0.0
-                )
+                    return count_stale(connection, row, again=again)
+                return count_stale_of(connection, row, photos, again=again)
+
+            stale = {row.name: count(row) for row in rows}
+            anew = sum(found.photos for found in stale.values())
+            stale |= {row.name: count(row).behind(anew) for row in readers}
+            shares = {}
+            for name, found in stale.items():
+                declaration = self._parts.roster.standings[name].declaration
+                may = declaration.needs.edge > 0 and is_covered(declaration) and found.photos
+                shares[name] = share_with_preview(connection, found.sample, Preview.name, now) if may else 0.0
             return stale, shares, read_costs(connection)
 
     # ------------------------------------------------------------------ into the queue

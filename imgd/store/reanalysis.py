@@ -8,7 +8,7 @@ import random
 import sqlite3
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from imgd.domain import RunMode
 from imgd.store.analyzers import AnalyzerRow
@@ -51,6 +51,12 @@ class Stale:
     failed: int = 0
     estimated: bool = False
     sample: tuple[int, ...] = ()
+
+    def behind(self, photos: int) -> Stale:
+        """Of all that can be analyzed once more, what follows `photos` whose findings are read and made anew."""
+        following = min(self.photos, photos)
+        reasons = {Reason.READS: following} if following else {}
+        return replace(self, photos=following, queued=min(self.queued, following), reasons=reasons)
 
 
 @dataclass(slots=True)

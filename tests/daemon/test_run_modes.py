@@ -182,16 +182,28 @@ def test_a_plan_changes_nothing_and_says_what_would_run_and_how_long_it_takes(li
     library.start()
     library.wait()
     assert plan(library)["entries"] == []
-    (entry,) = plan(library, "words")["entries"]
+    (entry, _) = plan(library, "words")["entries"]
     assert (entry["photos"], entry["queued"], entry["reasons"]) == (COUNT, 0, {"asked for": COUNT})
     assert entry["per_photo_s"] > 0
     assert plan(library, "words")["takes_s"] > 0
-    (note,) = plan(library, "words")["notes"]
-    assert note == "echo reads what words finds, and is run anew after it; that is not counted here"
-    assert plan(library, "words", "echo")["notes"] == []
-    (entry,) = plan(library, "words", "--photos", str(library.root / "trip" / "1.jpg"))["entries"]
+    (entry, _) = plan(library, "words", "--photos", str(library.root / "trip" / "1.jpg"))["entries"]
     assert entry["photos"] == 1
     assert queue(library)["owed"] == 0
+
+
+def test_whoever_reads_what_is_made_anew_is_in_the_plan_and_follows(library: Daemon) -> None:
+    library.configure(analyzers={"words": {"run": "request"}})
+    library.start()
+    library.wait()
+    library.ctl("analyze", "words", str(library.root / "trip" / "0.jpg"), str(library.root / "trip" / "1.jpg"))
+    library.wait()
+    (words, echo) = plan(library, "words")["entries"]
+    assert (words["photos"], echo["photos"], echo["queued"]) == (2, 2, 0)
+    assert echo["reasons"] == {"read older findings": 2}
+    (only,) = plan(library, "echo")["entries"]
+    assert only["reasons"] == {"asked for": COUNT}
+    (_, echo) = plan(library, "words", "--photos", str(library.root / "trip" / "1.jpg"))["entries"]
+    assert echo["photos"] == 1
 
 
 def test_rates_are_known_after_a_restart_and_never_invented(library: Daemon) -> None:
@@ -205,7 +217,7 @@ def test_rates_are_known_after_a_restart_and_never_invented(library: Daemon) -> 
     library.wait()
     assert library.stop() == 0
     library.start()
-    (entry,) = plan(library, "words")["entries"]
+    (entry, _) = plan(library, "words")["entries"]
     assert entry["per_photo_s"] > 0
 
 
