@@ -65,8 +65,8 @@ class ReanalysisEntry(msgspec.Struct, frozen=True):
 class ReanalysisAnswer(msgspec.Struct, frozen=True):
     """`entries`: analyzers that have something to do; behind those that were named, those that read what these
     find, and so follow. `takes_s`: all of it together, decoding included; None where something of it was never
-    measured: `unmeasured` names that, and `measured_s` is what the rest takes. `takes_from_files_s`: the same where
-    no preview could be used. `put_in_queue`: jobs that were not owed before; 0 for a plan."""
+    measured: `unmeasured` names that, and `measured_s` is what the rest takes. `takes_from_files_s`: the same
+    where no preview could be used. `put_in_queue`: jobs that were not owed before; 0 for a plan."""
 
     entries: tuple[ReanalysisEntry, ...]
     takes_s: float | None = None
