@@ -65,12 +65,12 @@ class _Library:
     generation."""
 
     row: AnalyzerRow
-    present: int
-    found: Counter[int]
-    owed: Counter[int]  # by priority
-    owed_of_missing: int
-    failed: Counter[int]
     versions: dict[int, str]
+    found: Counter[int] = field(default_factory=Counter)
+    of_missing: Counter[int] = field(default_factory=Counter)  # findings, of all generations
+    owed: Counter[int] = field(default_factory=Counter)  # by priority
+    owed_of_missing: int = 0
+    failed: Counter[int] = field(default_factory=Counter)
     groups: list[tuple[int, str, int]] = field(default_factory=list)  # of photos to sample: size, statement, group
 
     @property
@@ -110,7 +110,7 @@ def count_stale(connection: sqlite3.Connection, row: AnalyzerRow, *, again: bool
         reasons[library.reason(generation)] += count
     if library.queued > reasons.total():
         _count_current(connection, library)
-        never = library.present - library.found.total() - library.failed[_NO_FINDING]
+        never = count_present(connection) - library.found.total() - library.failed[_NO_FINDING]
         reasons[Reason.NEVER] = max(0, min(never, library.queued))
         reasons[Reason.OTHER] = max(0, library.queued - reasons.total())
     library.groups = [(count, "owed_from", priority) for priority, count in library.owed.items()]
@@ -124,7 +124,7 @@ def count_stale_of(
     """As `count_stale`, of these photos."""
     looked_at = photos if len(photos) <= _MOST_LOOKED_AT else random.sample(photos, _MOST_LOOKED_AT)
     scale = len(photos) / len(looked_at) if looked_at else 1.0
-    library = _Library(row, 0, Counter(), Counter(), 0, Counter(), _versions(connection, row))
+    library = _Library(row, _versions(connection, row))
     reasons: Counter[Reason] = Counter()
     queued = failed = 0
     values = {"photos": json.dumps(list(looked_at)), "analyzer": row.id}
@@ -202,16 +202,15 @@ def owe_lacking(connection: sqlite3.Connection, row: AnalyzerRow, stretch: tuple
 
 def _read_library(connection: sqlite3.Connection, row: AnalyzerRow) -> _Library:
     found = Counter(dict(connection.execute(_SQL["found_earlier"], (row.id, row.generation)).fetchall()))
-    of_missing = dict(connection.execute(_SQL["found_of_missing"], (row.id,)).fetchall())
-    found.subtract({generation: count for generation, count in of_missing.items() if generation in found})
+    of_missing = Counter(dict(connection.execute(_SQL["found_of_missing"], (row.id,)).fetchall()))
     return _Library(
         row,
-        count_present(connection),
-        +found,
+        _versions(connection, row),
+        found - of_missing,
+        of_missing,
         Counter(dict(connection.execute(_SQL["owed"], (row.id,)).fetchall())),
         connection.execute(_SQL["owed_of_missing"], (row.id,)).fetchone()[0],
         Counter(dict(connection.execute(_SQL["failed"], (row.id,)).fetchall())),
-        _versions(connection, row),
     )
 
 
@@ -219,8 +218,7 @@ def _count_current(connection: sqlite3.Connection, library: _Library) -> None:
     """Count the findings that are current, too: mostly they are many, and need not be counted."""
     row = library.row
     (count,) = connection.execute(_SQL["found_now"], (row.id, row.generation)).fetchone()
-    of_missing = dict(connection.execute(_SQL["found_of_missing"], (row.id,)).fetchall())
-    library.found[row.generation] = count - of_missing.get(row.generation, 0)
+    library.found[row.generation] = count - library.of_missing[row.generation]
 
 
 def _versions(connection: sqlite3.Connection, row: AnalyzerRow) -> dict[int, str]:
@@ -239,8 +237,9 @@ def _all_again(connection: sqlite3.Connection, library: _Library) -> Stale:
         reasons[Reason.NEVER] = by_finding[_NO_FINDING] + library.failed[_NO_FINDING]
         library.groups = [(count, "found_from", generation) for generation, count in library.found.items()]
     else:
-        reasons[Reason.NEVER] = max(0, library.present - library.found.total())
-        library.groups = [(library.present, "present_from", 0)]
+        present = count_present(connection)
+        reasons[Reason.NEVER] = max(0, present - library.found.total())
+        library.groups = [(present, "present_from", 0)]
     photos = (+reasons).total()
     return Stale(photos, library.queued, dict(+reasons), estimated=estimated, sample=_sample(connection, library))
 
