@@ -27,8 +27,8 @@ _REASONS = 5
 """Reasons of failures that are told of each analyzer, the most frequent ones."""
 
 
-class Known(Protocol):
-    """Where it is to be found."""
+class Parts(Protocol):
+    """The parts of the daemon that know it."""
 
     database: Database
     registry: PluginRegistry
@@ -37,15 +37,15 @@ class Known(Protocol):
     pipeline: Pipeline
 
 
-def describe_analyzers(known: Known, counts: Mapping[str, JobCount]) -> tuple[AnalyzerAnswer, ...]:
+def describe_analyzers(parts: Parts, counts: Mapping[str, JobCount]) -> tuple[AnalyzerAnswer, ...]:
     """All analyzers that are installed. Blocks; `counts` are by name."""
-    with known.database.read() as connection:
+    with parts.database.read() as connection:
         costs = read_costs(connection)
         spaces = _read_spaces(connection)
         failures = _read_failures(connection)
     described = []
-    for name, standing in known.roster.standings.items():
-        answer = _declared(known, standing)
+    for name, standing in parts.roster.standings.items():
+        answer = _declared(parts, standing)
         job = counts.get(name)
         answer = msgspec.structs.replace(
             answer,
@@ -54,16 +54,16 @@ def describe_analyzers(known: Known, counts: Mapping[str, JobCount]) -> tuple[An
             failed=job.failed if job else 0,
             spaces=spaces.get(name, ()),
             failures=failures.get(name, {}),
-            **_pace(known.pipeline, standing, costs.get(name)),
+            **_pace(parts.pipeline, standing, costs.get(name)),
         )
         described.append(answer)
     return tuple(described)
 
 
-def _declared(known: Known, standing: Standing) -> AnalyzerAnswer:
+def _declared(parts: Parts, standing: Standing) -> AnalyzerAnswer:
     declared = standing.declaration
-    plugin = known.registry.statuses.get(standing.plugin)
-    settings = known.roster.settings_of(declared.name)
+    plugin = parts.registry.statuses.get(standing.plugin)
+    settings = parts.roster.settings_of(declared.name)
     return AnalyzerAnswer(
         name=declared.name,
         version=declared.version,
@@ -79,7 +79,7 @@ def _declared(known: Known, standing: Standing) -> AnalyzerAnswer:
         run=standing.run,
         distribution=plugin.distribution if plugin else "",
         distribution_version=plugin.version if plugin else "",
-        models=tuple(_model(known.models, each) for each in declared.requires),
+        models=tuple(_model(parts.models, each) for each in declared.requires),
         settings={} if settings is None else _plain(dataclasses.asdict(settings)),
         memory_mb=declared.memory_mb,
     )
