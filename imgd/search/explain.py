@@ -37,6 +37,16 @@ class Explained:
     reasons: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class _Stored:
+    """What the library has of the photos of a page, by photo id: where they lie, how sure each of their tags is,
+    and their captions, shortened. The last two only where the rankings have use for them."""
+
+    places: Mapping[int, tuple[bytes, bytes, bytes, str]]
+    tag_scores: Mapping[int, Mapping[str, float]]
+    captions: Mapping[int, Sequence[str]]
+
+
 class Explanations:
     """Looks up the reasons of the photos of one page. Blocking: not for the event loop."""
 
@@ -58,29 +68,20 @@ class Explanations:
         `met`: photo id -> the filters that it meets, as they were typed; they are the reason where there is no
         other.
         """
-        values = {"photo_ids": json.dumps(list(photo_ids))}
-        with self._database.read() as library:
-            paths = {row[0]: row[1:] for row in library.execute(self._sql["paths"], values)}
-            tag_scores: dict[int, dict[str, float]] = {}
-            for photo_id, label, score in library.execute(self._sql["tag_scores"], values) if rankings else ():
-                tag_scores.setdefault(photo_id, {})[label] = score
-            captions: dict[int, list[str]] = {}
-            is_of_texts = any(each.is_of_texts for each in rankings)
-            for photo_id, text in library.execute(self._sql["captions"], values) if is_of_texts else ():
-                captions.setdefault(photo_id, []).append(_shortened(text))
+        stored = self._read(photo_ids, rankings)
         marked = self._marked(photo_ids, rankings)
         explained = []
         for photo_id in photo_ids:
-            if photo_id not in paths:
+            if photo_id not in stored.places:
                 continue
-            root, folder, name, shown = paths[photo_id]
-            why = explain_words(marked.get(photo_id, ()), shown, tag_scores.get(photo_id, {}))
+            root, folder, name, shown = stored.places[photo_id]
+            why = explain_words(marked.get(photo_id, ()), shown, stored.tag_scores.get(photo_id, {}))
             finders = [
                 (each, f"{each.terms.sentence}: " if len(rankings) > 1 and each.terms.sentence else "")
                 for each in rankings
                 if photo_id in each.scores
             ]
-            told = captions.get(photo_id, ())
+            told = stored.captions.get(photo_id, ())
             why += [line for each, of_which in finders for line in each.why(photo_id, of_which, told)]
             reasons: list[str] = []
             if in_full or not why:
@@ -99,6 +100,19 @@ class Explanations:
                 )
             )
         return explained
+
+    def _read(self, photo_ids: Sequence[int], rankings: Sequence[Ranked]) -> _Stored:
+        values = {"photo_ids": json.dumps(list(photo_ids))}
+        tag_scores: dict[int, dict[str, float]] = {}
+        captions: dict[int, list[str]] = {}
+        is_of_texts = any(each.is_of_texts for each in rankings)
+        with self._database.read() as library:
+            places = {row[0]: row[1:] for row in library.execute(self._sql["paths"], values)}
+            for photo_id, label, score in library.execute(self._sql["tag_scores"], values) if rankings else ():
+                tag_scores.setdefault(photo_id, {})[label] = score
+            for photo_id, text in library.execute(self._sql["captions"], values) if is_of_texts else ():
+                captions.setdefault(photo_id, []).append(_shortened(text))
+        return _Stored(places, tag_scores, captions)
 
     def _marked(self, photo_ids: Sequence[int], rankings: Sequence[Ranked]) -> Mapping[int, Sequence[Marked]]:
         matches = dict.fromkeys(each.terms.any_of for each in rankings if each.terms.any_of)
