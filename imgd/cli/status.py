@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import click
@@ -59,6 +59,13 @@ def _show(answer: StatusAnswer) -> None:
         right=("photos", "missing"),
         title="Roots",
     )
+    _show_queue(answer.queue)
+    write_table(("index", "state"), [(index.name, _freshness(index)) for index in answer.indexes], title="Indexes")
+    if answer.faults:
+        write_table(("fault", "what to do"), [(each.message, each.hint) for each in answer.faults], title="Faults")
+
+
+def _show_queue(queues: Sequence[QueueStatus]) -> None:
     write_table(
         ("analyzer", "state", "done", "owed", "failed", "photos/s", "time left"),
         [
@@ -71,17 +78,14 @@ def _show(answer: StatusAnswer) -> None:
                 f"{queue.rate_per_s:.1f}" if queue.owed else "",
                 _time_left(queue),
             )
-            for queue in answer.queue
+            for queue in queues
         ],
         right=("done", "owed", "failed", "photos/s", "time left"),
         title="Queue",
     )
-    remarks = [(queue.analyzer, remark) for queue in answer.queue for remark in _remarks(queue)]
+    remarks = [(queue.analyzer, remark) for queue in queues for remark in _remarks(queue)]
     if remarks:
         write_table(("analyzer", "note"), remarks, title="Analyzers")
-    write_table(("index", "state"), [(index.name, _freshness(index)) for index in answer.indexes], title="Indexes")
-    if answer.faults:
-        write_table(("fault", "what to do"), [(each.message, each.hint) for each in answer.faults], title="Faults")
 
 
 def _list(answer: StatusAnswer) -> None:
