@@ -109,7 +109,7 @@ class SearchEngine:
             CursorError: when the cursor is not one of an earlier page of this query.
         """
         notes = Notes()
-        tree = await asyncio.to_thread(lambda: parse(query, self._vocabulary.facts()))
+        tree = await asyncio.to_thread(self._parse, query)
         alternatives = branches(tree)
         is_ranked = any(each.is_ranked for each in alternatives)
         sort = "date" if options.sort == "score" and not is_ranked else options.sort
@@ -140,6 +140,9 @@ class SearchEngine:
     ) -> Sequence[Ranked]:
         finding = (self._ranked.find(each, candidates, options.cwd, notes) for each in prepared)
         return await asyncio.gather(*finding)
+
+    def _parse(self, query: str) -> Node:
+        return parse(query, self._vocabulary.facts(), self._vocabulary.likely_facts)
 
     async def complete(self, query: str, limit: int) -> list[str]:
         """Ways to go on with the last term of the half-typed `query`."""

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from functools import cache
 from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 from imgd.errors import QueryError
 from imgd.facts import find_member
-from imgd.search.keys import KEYS, find_key, nearest_key
+from imgd.search.keys import KEYS, find_key, key_within, nearest_key
 from imgd.search.query import And, Filter, Like, Node, Not, Or, Phrase, Word
 
 if TYPE_CHECKING:
@@ -51,10 +51,11 @@ _QUOTES = str.maketrans("“”„«»", '"""""')
 _COMPARISONS = {"≤": "<=", "≥": ">="}
 
 
-def parse(query: str, facts: Collection[str] = ()) -> And:
+def parse(query: str, facts: Collection[str] = (), likely: Callable[[], Collection[str]] | None = None) -> And:
     """The terms of `query`, all of which a photo must match.
 
-    `facts`: the keys of facts that can be filtered by, as far as they are no keys of the language anyhow.
+    `facts`: the keys of facts that can be filtered by, as far as they are no keys of the language anyhow. `likely`
+    gives those that may be meant by a misspelt one, if that is not all.
 
     Raises:
         QueryError: with the column (from 1) where the query stops making sense.
@@ -65,7 +66,7 @@ def parse(query: str, facts: Collection[str] = ()) -> And:
         )
     # Control characters and halves of surrogate pairs are no part of any word.
     plain = "".join(" " if unicodedata.category(each) in ("Cc", "Cs") else each for each in query)
-    found = _Reader(facts).read(_parsed(plain.translate(_QUOTES)))
+    found = _Reader(facts, likely or (lambda: facts)).read(_parsed(plain.translate(_QUOTES)))
     if found is None:
         raise QueryError("there is no word in it", column=1, hint="Type what a photo shows, such as `dog`.")
     return found if isinstance(found, And) else And((found,))
@@ -129,8 +130,9 @@ def _column(token: Token) -> int:
 class _Reader:
     """Makes the tree of a query out of the parser's; None where a part has no word that could be searched for."""
 
-    def __init__(self, facts: Collection[str]) -> None:
+    def __init__(self, facts: Collection[str], likely: Callable[[], Collection[str]]) -> None:
         self._facts = facts
+        self._likely = likely
         self._terms = 0
 
     def read(self, parsed: Parsed, depth: int = 0) -> Node | None:
@@ -207,8 +209,11 @@ class _Reader:
         return _word(text, column)
 
     def _refuse_misspelt(self, keyed: re.Match[str], column: int) -> None:
-        typed = find_member(keyed["key"], self._facts) or keyed["key"]
-        meant = nearest_key(typed, self._facts)
+        member = find_member(keyed["key"], self._facts)
+        likely = self._likely()
+        meant = nearest_key(member or keyed["key"], likely)
+        if meant is None and member is None:
+            meant = key_within(keyed["key"], likely)
         if meant is not None and not keyed["value"].startswith("//"):
             raise QueryError(
                 f"there is no key `{keyed['key']}:` (column {column})",

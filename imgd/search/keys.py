@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from imgd.facts import find_member, is_family
@@ -143,33 +143,41 @@ def find_key(typed: str, facts: Collection[str] = ()) -> str | None:
     return member if member in facts else same
 
 
-def nearest_key(typed: str, facts: Iterable[str] = ()) -> str | None:
+def nearest_key(typed: str, facts: Collection[str] = ()) -> str | None:
     """The key that somebody who typed `typed` may have meant: one letter away (two for long keys), or begun so.
 
-    Of keys that begin alike up to a dot, such as members of a family, only what stands behind it is compared.
+    Of keys that begin alike up to a dot, such as members of a family, only what stands behind it is compared. Of
+    several at the same distance it is one of imgd's own, or the plainest.
     """
     lowered = typed.lower()
     if len(lowered) < _LEAST_TYPED:
         return None
-    best: tuple[int, str] | None = None
-    for known in (*_NAMES, *facts):
-        if is_family(known):
-            continue
-        start = known.rfind(".") + 1
-        start = start if lowered.startswith(known[:start].lower()) else 0
-        asked, other = lowered[start:], known[start:].lower()
-        allowed = 0 if len(other) <= _LEAST_TYPED else 1 if len(other) < _LONG else 2
-        if asked and known.lower().startswith(lowered):
-            distance = 1
-        elif abs(len(other) - len(asked)) <= allowed:
-            distance = edit_distance(asked, other)
-            if distance > allowed:
-                continue
-        else:
-            continue
-        if best is None or distance < best[0]:
-            best = (distance, known)
-    return best[1] if best else None
+    near = [
+        (distance, known not in _NAMES, known.count("."), len(known), known)
+        for known in (*_NAMES, *facts)
+        if not is_family(known) and (distance := _distance(lowered, known.lower())) is not None
+    ]
+    return min(near)[-1] if near else None
+
+
+def key_within(typed: str, facts: Collection[str] = ()) -> str | None:
+    """The key before the first dot of `typed`, as `faces` of `faces.count`, or behind it; None for neither."""
+    start, _, rest = typed.lower().partition(".")
+    return next((each for each in (start, rest) if rest and (each in _NAMES or each in facts)), None)
+
+
+def _distance(asked: str, known: str) -> int | None:
+    """How far the typed `asked` is from the key `known`; None where that cannot be meant."""
+    if known.startswith(asked):
+        return 1
+    start = known.rfind(".") + 1
+    start = start if asked.startswith(known[:start]) else 0
+    asked, known = asked[start:], known[start:]
+    allowed = 0 if len(known) <= _LEAST_TYPED else 1 if len(known) < _LONG else 2
+    if not asked or abs(len(known) - len(asked)) > allowed:
+        return None
+    distance = edit_distance(asked, known)
+    return distance if distance <= allowed else None
 
 
 def edit_distance(left: Sequence[str], right: Sequence[str]) -> int:

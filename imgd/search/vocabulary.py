@@ -98,6 +98,11 @@ class Vocabulary:
         families (`objects.*`) among them."""
         return self._cached("facts", self._read_facts)
 
+    def likely_facts(self) -> Collection[str]:
+        """Those of `facts()` that may be meant by a misspelt one: with an analyzer's name only where it declares
+        them."""
+        return self._cached("likely_facts", self._read_likely_facts)
+
     def fact(self, typed: str) -> tuple[str | None, str]:
         """(analyzer, key) that `typed`, one of `facts()` or a member of their families, means: the fact of that
         name, of any analyzer (None); else the one of the analyzer whose name it begins with."""
@@ -160,6 +165,17 @@ class Vocabulary:
         keys = self._read_fact_keys(library)
         analyzers = {*_firsts(library.execute(self._sql["analyzers"])), *self._declared}
         return keys | {f"{analyzer}.{key}" for analyzer in analyzers for key in keys}
+
+    def _read_likely_facts(self, library: sqlite3.Connection) -> frozenset[str]:
+        keys = self._read_fact_keys(library)
+        declared = {name: (facts, filterable_keys(facts)) for name, facts in self._declared.items()}
+        owned = (
+            f"{name}.{key}"
+            for key in keys
+            for name, (facts, own) in declared.items()
+            if key in own or family_of(key, facts) is not None
+        )
+        return keys.union(owned)
 
     # ------------------------------------------------------------------ lookups and completion
 

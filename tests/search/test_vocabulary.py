@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import nullcontext
 
 import pytest
 from shelf import PHOTOS, Shelf, Shown
 
 from imgd.decode.registry import BUILT_IN
+from imgd.errors import QueryError
+from imgd.search.grammar import parse
 from imgd.search.keys import FORMATS, KEYS, Kind
 from imgd.search.names import Names, whole_and_parts
 from imgd.search.vocabulary import Vocabulary
@@ -90,6 +93,30 @@ def test_a_family_of_counts_is_known_by_its_sum_its_members_and_those_that_are_d
     assert vocabulary.fact("objects.unicorn") == (None, "objects.unicorn")
     assert vocabulary.fact("concepts.objects.unicorn") == ("concepts", "objects.unicorn")
     assert vocabulary.members("objects") == ["objects.dining_table", "objects.person"]
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [
+        ("face:1", "faces"),
+        ("faces.count:1", "faces"),
+        ("faces.facs:1", "faces.faces"),
+        ("faces.qualty:1", "faces"),
+        ("analysis.quality:1", "quality"),
+        ("objects.dinning_table:1", "objects.dining_table"),
+        ("objets.person:1", "objects.person"),
+        ("qualty:>1", "quality"),
+        ("shots.jpg:1", None),
+    ],
+)
+def test_a_key_that_is_meant_is_one_that_some_photo_can_have(shelf, typed, meant):
+    facts = {"faces": {"faces": int}, "looks": {"quality": float, "country": str}, "concepts": {"objects.*": int}}
+    vocabulary = Vocabulary(shelf.database, facts)
+    refused = pytest.raises(QueryError, match="there is no key") if meant else nullcontext()
+    with refused as error:
+        parse(typed, vocabulary.facts(), vocabulary.likely_facts)
+    if error is not None:
+        assert error.value.advice.startswith(f"Did you mean `{meant}:`?")
 
 
 def test_members_that_no_photo_has_yet_are_those_that_are_declared(shelf):
