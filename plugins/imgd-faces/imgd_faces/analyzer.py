@@ -28,7 +28,6 @@ class FaceAnalyzer(Analyzer[FaceSettings]):
     needs = Needs(edge=_DEFAULTS.edge)
     device = Device.MODEL
     batch_size = 16
-    memory_mb = PACKS[_DEFAULTS.model].memory_mb
     facts: ClassVar[Mapping[str, type]] = {"faces": int}
     requires = (_DEFAULTS.model,)
     settings_type = FaceSettings
@@ -36,11 +35,13 @@ class FaceAnalyzer(Analyzer[FaceSettings]):
 
     @classmethod
     def configured(cls, settings: FaceSettings) -> type[Self]:
+        """The pack and `threads` decide how much memory it takes, and `detection_edge` how much a photo."""
         pack = PACKS[settings.model]
         return cls.declared(
             requires=(pack.model.name,),
             needs=Needs(edge=settings.edge),
-            memory_mb=pack.memory_mb,
+            memory_mb=pack.memory_mb + pack.thread_mb * settings.thread_count,
+            photo_mb=pack.photo_mb * max(1.0, settings.detection_edge / _DEFAULTS.detection_edge) ** 2,
             packages={"dlib": "imgd-faces[dlib]"} if pack.dlib else {},
         )
 

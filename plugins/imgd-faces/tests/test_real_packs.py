@@ -42,11 +42,12 @@ def look(request: pytest.FixtureRequest, pack_dirs: Callable[[str], Mapping[str,
     analyzer.close()
 
 
+@pytest.mark.parametrize("threads", [2, 8])
 @pytest.mark.parametrize("name", ROUTES)
 def test_it_keeps_the_contract(
-    name: PackName, pack_dirs: Callable[[str], Mapping[str, Path]], astronaut: Pixels
+    name: PackName, threads: int, pack_dirs: Callable[[str], Mapping[str, Path]], astronaut: Pixels
 ) -> None:
-    settings = FaceSettings(model=name, threads=2)
+    settings = FaceSettings(model=name, threads=threads)
     declaration = FaceAnalyzer.configured(settings)
     photos: dict[str, PhotoInput] = {
         "a portrait": make_photo(declaration, astronaut),
