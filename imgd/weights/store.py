@@ -176,9 +176,10 @@ class ModelStore:
         whole = [model for model in wanted if len(found[model.name]) == len(model.files)]
         if not whole:
             missing = [each.name for model in wanted for each in model.files if each.name not in found[model.name]]
-            lacking = f"{name}: {', '.join(missing)}" if name else "no model of the catalogue is whole there"
             raise ModelError(
-                f"{directory} lacks files of {lacking}",
+                f"{directory} lacks files of {name}: {', '.join(missing)}"
+                if name
+                else f"no model of the catalogue is whole in {directory}",
                 hint="Files are recognised by their content; `imgctl models list` shows what models there are."
                 " `--as NAME` takes a folder as it is, as a model of your own.",
             )

@@ -93,6 +93,16 @@ def test_models_fetched_elsewhere_are_added(imgctl, toy, home):
     assert imgctl("models", "list", **toy).stdout.splitlines()[0].split("\t")[:2] == ["toy-free", "present"]
 
 
+def test_a_folder_without_a_whole_model_is_named_and_what_can_be_done_with_it(imgctl, toy, home):
+    (home / "stick").mkdir()
+    done = imgctl("models", "add", "stick", **toy)
+    assert done.returncode == 5
+    assert done.stderr.startswith(
+        "imgctl: a model cannot be used: no model of the catalogue is whole in stick\nhint: "
+    )
+    assert "`--as NAME`" in done.stderr
+
+
 def test_an_unknown_model_is_named_with_the_nearest(imgctl, toy):
     done = imgctl("models", "pull", "toy-fre", **toy)
     assert done.returncode == 5
