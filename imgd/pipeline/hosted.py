@@ -35,11 +35,17 @@ _DEVICE_FAULTS = ("CUDA error", "CUDA failure", "CUDNN_STATUS", "CUBLAS_STATUS")
 """After one of these every later call of the same process fails, too (CUDA's sticky errors)."""
 
 
+def find_class(module: str, qualname: str) -> Any:
+    """The class of that name, its module imported."""
+    found: Any = importlib.import_module(module)
+    for part in qualname.split("."):
+        found = getattr(found, part)
+    return found
+
+
 def make_hosted(spec: AnalyzerSpec) -> Any:
     """An instance of the class that `spec` names, not loaded yet."""
-    found: Any = importlib.import_module(spec.module)
-    for part in spec.qualname.split("."):
-        found = getattr(found, part)
+    found = find_class(spec.module, spec.qualname)
     found = found.for_space(spec.name, spec.settings) if spec.former else found.configured(spec.settings)
     instance = found(spec.settings, spec.model_dirs)
     if spec.cache_dir is not None:
@@ -75,9 +81,7 @@ def load_formats(names: Sequence[tuple[str, str]]) -> list[type[ImageFormat]]:
     found = []
     for module, qualname in names:
         try:
-            format_class: Any = importlib.import_module(module)
-            for part in qualname.split("."):
-                format_class = getattr(format_class, part)
+            format_class = find_class(module, qualname)
         except Exception as error:  # noqa: BLE001 - a plugin may raise anything: the other formats still serve
             log.error("image format %s.%s is left out: %s", module, qualname, describe_error(error))
         else:

@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from imgd.pipeline.hosted import describe_error
+from imgd.pipeline.hosted import describe_error, find_class
 from imgd.pipeline.pool import describe_exit
 from imgd.testing.watched import HEAVY
 
@@ -146,17 +146,14 @@ def _main(folder: Path) -> None:
 
 def _find(job: Job) -> Any:
     try:
-        found: Any = importlib.import_module(job.module)
+        return find_class(job.module, job.qualname)
     except ModuleNotFoundError:
         spec = importlib.util.spec_from_file_location(job.module, job.file) if job.file else None
         if spec is None or spec.loader is None:
             raise
-        found = importlib.util.module_from_spec(spec)
-        sys.modules[job.module] = found
-        spec.loader.exec_module(found)
-    for part in job.qualname.split("."):
-        found = getattr(found, part)
-    return found
+        sys.modules[job.module] = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(sys.modules[job.module])
+        return find_class(job.module, job.qualname)
 
 
 if __name__ == "__main__":
