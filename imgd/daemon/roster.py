@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 import importlib.util
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -160,7 +160,8 @@ class Roster:
             advice = f'remove `run = "off"` from [analyzers.{name}] to switch it on'
             return Standing(declaration, plugin, AnalyzerState.OFF, run, advice)
         if name in self._broken:
-            return Standing(declaration, plugin, AnalyzerState.BROKEN, run, self._broken[name])
+            advice = _with_check(self._broken[name], declaration.requires)
+            return Standing(declaration, plugin, AnalyzerState.BROKEN, run, advice)
         if advice := missing_packages(declaration.packages):
             return Standing(declaration, plugin, AnalyzerState.MISSING, run, advice)
         model_dirs, advice = self._find_models(declaration.requires)
@@ -192,6 +193,13 @@ class Roster:
         if settings is None and declaration is not None and declaration.settings_type is not None:
             return declaration.settings_type()
         return settings
+
+
+def _with_check(reason: str, models: Sequence[str]) -> str:
+    """Why an analyzer does not work, with what tells whether the files of its models are to blame."""
+    if not models or "imgctl models verify" in reason:
+        return reason
+    return f"{reason.rstrip('.')}; `imgctl models verify {' '.join(models)}` checks the files of its models"
 
 
 def missing_packages(packages: Mapping[str, str]) -> str:

@@ -155,6 +155,15 @@ def test_a_broken_analyzer_stays_broken_until_forgiven_and_still_owes(bench: Ben
     assert states(roster)["plain"] is AnalyzerState.READY
 
 
+def test_of_a_broken_analyzer_with_models_it_is_told_how_their_files_are_checked(bench: Bench) -> None:
+    roster = bench.roster()
+    roster.mark_broken("modelled", "toy.bin cannot be read.")
+    checked = "toy.bin cannot be read; `imgctl models verify toy` checks the files of its models"
+    assert roster.standings["modelled"].advice == checked
+    roster.mark_broken("modelled", "Run `imgctl models verify toy`.")
+    assert roster.standings["modelled"].advice == "Run `imgctl models verify toy`."
+
+
 def test_an_analyzer_that_is_switched_off_owes_nothing_broken_or_not(bench: Bench) -> None:
     roster = bench.roster(run_modes={"plain": RunMode.OFF})
     roster.mark_broken("plain", "ImportError")
