@@ -40,7 +40,7 @@ W600K_R50: Final = ModelFile(
 @dataclass(frozen=True, slots=True)
 class Pack:
     """One model pack. `detector`, `embedder`: which of the model's files does what; `space`: of its vectors, which
-    have `dimensions` numbers. `memory_mb`: what it takes once loaded; `photo_mb`: what a photo adds to that where it
+    have `dimensions` numbers. `memory_mb`: what it takes once loaded; `photo_mb`: what a photo adds to that, which
     is looked at in 640 pixels. Both are measured, but for buffalo_m and buffalo_l."""
 
     model: Model
