@@ -26,7 +26,8 @@ from imgd.pipeline.hosted import describe_error, find_class
 from imgd.pipeline.pool import describe_exit
 from imgd.testing.watched import HEAVY
 
-_LAST_LINES = 12
+_LAST_LINES, _STACK_LINES = 12, 24
+_STACK_HEAD = "Current thread"  # faulthandler's: the lines behind it begin with where the thread is
 _STACK_S = 5.0
 
 
@@ -116,8 +117,10 @@ def _await(process: subprocess.Popen[bytes], timeout_s: float) -> int | None:
 def _sentence(how: str, folder: Path) -> str:
     doing = folder / "doing"
     at = doing.read_text(encoding="utf-8") if doing.exists() else "it was being imported"
-    lines = (folder / "said").read_text(encoding="utf-8", errors="replace").strip().splitlines()[-_LAST_LINES:]
-    tail = "".join(f"\n    {line}" for line in lines)
+    lines = (folder / "said").read_text(encoding="utf-8", errors="replace").strip().splitlines()
+    stack = next((number for number, line in enumerate(lines) if line.startswith(_STACK_HEAD)), len(lines))
+    said = [*lines[:stack][-_LAST_LINES:], *lines[stack:][:_STACK_LINES]]
+    tail = "".join(f"\n    {line}" for line in said)
     return f"its process {how} at: {at}" + (f"; the last that it said:{tail}" if tail else "")
 
 

@@ -278,7 +278,14 @@ class Leaving(Good):
 
 
 class Hanging(Good):
+    """Deep down, as libraries do."""
+
     def look(self, photo: PhotoInput) -> Finding | Failure:
+        return self.descend(20)
+
+    def descend(self, deep: int) -> Finding | Failure:
+        if deep:
+            return self.descend(deep - 1)
         FOREVER.wait()
         raise AssertionError
 
