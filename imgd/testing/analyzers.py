@@ -16,7 +16,7 @@ from imgd.analyzer import Analyzer
 from imgd.domain import Device, Failure, Finding, PhotoInput, StoredFinding
 from imgd.errors import ImgdError
 from imgd.pipeline.checked import check_finding
-from imgd.pipeline.hosted import describe_error, make_hosted
+from imgd.pipeline.hosted import describe_error
 from imgd.pipeline.plan import make_spec
 from imgd.plugins import AnalyzerClass
 from imgd.testing import memory
@@ -25,6 +25,7 @@ from imgd.testing.declarations import analyzer_problems, make_settings
 from imgd.testing.differences import difference
 from imgd.testing.photos import FULL_SIZE, awkward_photos
 from imgd.testing.problems import ConformanceError
+from imgd.testing.trial import Trial
 from imgd.testing.watched import Watch
 
 Outcome = StoredFinding | Failure
@@ -89,7 +90,7 @@ def examine(analyzer: AnalyzerClass, *, progress: Progress, **arguments: Any) ->
             watch.close()
 
 
-class _Check:
+class _Check(Trial):
     """One instance after the other, and all that is wrong with them."""
 
     def __init__(
@@ -107,25 +108,18 @@ class _Check:
         shown_facts: Collection[str],
     ) -> None:
         self._declared = analyzer.configured(settings)
-        self._spec = make_spec(
-            analyzer, settings, model_dirs, cache_dir if self._declared.wants_cache_dir else None
-        )
-        self._device = device
-        self._watch = watch
-        self._progress = progress
+        given_dir = cache_dir if self._declared.wants_cache_dir else None
+        super().__init__(make_spec(analyzer, settings, model_dirs, given_dir), device, watch, progress)
         self._photos = watch.place({**awkward_photos(self._declared), **photos})
         self._pixels = {name: _digest(photo) for name, photo in self._photos.items()}
         self._rare_facts = rare_facts
         self._shown_facts = shown_facts
         self._measures = progress.alone and device == "cpu"
         self._took_mb = 0.0
-        self.problems: list[str] = []
 
     def run(self) -> Report:
-        for name in self._progress.heavy:
-            self._tell(f"its module imports {name}, and the main process with it: import that in `load`")
         before_mb = memory.resident_mb()
-        instance = self._load()
+        instance = self.load()
         if instance is None:
             return Report({}, tuple(self.problems))
         alone = self._ask_alone(instance)
@@ -135,51 +129,28 @@ class _Check:
         self._check_batches(instance, alone)
         if alone and all(isinstance(outcome, Failure) for outcome in alone.values()):
             reasons = {outcome.reason for outcome in alone.values() if isinstance(outcome, Failure)}
-            self._tell(f"it fails at every photo: {'; '.join(sorted(reasons))}")
+            self.tell(f"it fails at every photo: {'; '.join(sorted(reasons))}")
         self._check_facts(alone)
         self._check_kept(instance)
         self._check_again(instance, alone)
-        self._check_conduct()
+        self._check_pixels()
+        self.check_conduct()
         return Report(alone, tuple(self.problems))
-
-    def _tell(self, problem: str) -> None:
-        if problem and problem not in self.problems:
-            self.problems.append(problem)
-
-    # ------------------------------------------------------------------ its life
-
-    def _load(self) -> Any:
-        self._progress("load")
-        try:
-            with self._watch.looking():
-                instance = make_hosted(self._spec)
-                instance.load(self._device)
-        except (Exception, SystemExit) as error:  # noqa: BLE001 - a plugin may raise anything
-            self._tell(f"it cannot be loaded: {describe_error(error)}")
-            return None
-        return instance
-
-    def _close(self, instance: Any) -> None:
-        self._progress("close")
-        try:
-            instance.close()
-        except (Exception, SystemExit) as error:  # noqa: BLE001 - a plugin may raise anything
-            self._tell(f"close() raises {describe_error(error)}")
 
     def _check_again(self, instance: Any, alone: Mapping[str, Outcome]) -> None:
         """A lane that was idle unloads, and loads again."""
-        self._close(instance)
+        self.close(instance)
         del instance
         told = len(self.problems)
-        second = self._load()
+        second = self.load()
         if second is None:
             self.problems[told:] = [f"after close(), {problem}" for problem in self.problems[told:]]
             return
         for name in [each for each in (FULL_SIZE,) if each in alone]:
             again = self._ask(second, [name], [self._photos[name]])
             if again and (found := difference(alone[name], again[0])):
-                self._tell(f"{name}: another finding after close() and load(): {found}")
-        self._close(second)
+                self.tell(f"{name}: another finding after close() and load(): {found}")
+        self.close(second)
 
     # ------------------------------------------------------------------ its answers
 
@@ -199,30 +170,28 @@ class _Check:
     ) -> list[Outcome]:
         """What it says of one batch, checked; nothing where it does not keep to one answer a photo."""
         what = names[0] if len(names) == 1 else f"a batch of {len(names)} photos"
-        self._progress(what)
         given = list(photos)
-        try:
-            with self._watch.looking():
-                answers = list((call or instance.analyze)(given))
-        except (Exception, SystemExit) as error:  # noqa: BLE001 - a plugin may raise anything
-            self._tell(f"{what}: it raises {describe_error(error)}; return a Failure instead")
+        analyze = call or instance.analyze
+        answered = self.ask(what, lambda: list(analyze(given)), "; return a Failure instead")
+        if answered is None:
             return []
+        (answers,) = answered
         if len(answers) != len(photos):
-            self._tell(f"{what}: {len(answers)} answers for {len(photos)} photos")
+            self.tell(f"{what}: {len(answers)} answers for {len(photos)} photos")
             return []
         if given != list(photos):
-            self._tell(f"{what}: it changes the list of photos that it is given")
+            self.tell(f"{what}: it changes the list of photos that it is given")
         return [self._checked(instance, name, answer) for name, answer in zip(names, answers, strict=True)]
 
     def _checked(self, instance: Any, name: str, answer: Finding | Failure) -> Outcome:
         if isinstance(answer, Failure):
             if not isinstance(answer.reason, str) or not answer.reason.strip():
-                self._tell(f"{name}: a Failure without a reason")
+                self.tell(f"{name}: a Failure without a reason")
             return answer
         try:
             return check_finding(type(instance), answer)
         except ImgdError as error:
-            self._tell(f"{name}: {error.detail}")
+            self.tell(f"{name}: {error.detail}")
             return Failure(error.detail)
 
     def _check_repeats(self, instance: Any, first: Mapping[str, Outcome]) -> None:
@@ -230,7 +199,7 @@ class _Check:
             # The id is not what a photo shows.
             again = self._ask(instance, [name], [replace(self._photos[name], photo_id=9_999_999)])
             if again and (found := difference(outcome, again[0])):
-                self._tell(f"{name}: another finding the second time: {found}")
+                self.tell(f"{name}: another finding the second time: {found}")
 
     def _check_batches(self, instance: Any, alone: Mapping[str, Outcome]) -> None:
         """In order and backwards, so that no photo has the same neighbours twice; and ahead, as a lane does it."""
@@ -255,7 +224,7 @@ class _Check:
                     with self._watch.looking():
                         begun = instance.begin([self._photos[name] for name in batch])
                 except (Exception, SystemExit) as error:  # noqa: BLE001 - a plugin may raise anything
-                    self._tell(f"begin() raises {describe_error(error)}")
+                    self.tell(f"begin() raises {describe_error(error)}")
                     return
             if last is not None:
                 before, pending = last
@@ -271,7 +240,7 @@ class _Check:
     ) -> None:
         for name, outcome in zip(names, found, strict=False):
             if differs := difference(alone[name], outcome):
-                self._tell(f"{name}: another finding {how}: {differs}")
+                self.tell(f"{name}: another finding {how}: {differs}")
 
     def _check_facts(self, outcomes: Mapping[str, Outcome]) -> None:
         findings = [outcome for outcome in outcomes.values() if isinstance(outcome, StoredFinding)]
@@ -286,7 +255,7 @@ class _Check:
             and not any(each == key or each.startswith(key.removesuffix("*")) for each in given)
         ]
         if missing:
-            self._tell(
+            self.tell(
                 f"no photo has these facts, which are declared: {', '.join(missing)}; "
                 "give `photos` that have, or name them in `rare_facts`"
             )
@@ -297,7 +266,7 @@ class _Check:
             if any(isinstance(finding.facts.get(key), bool | int | float) for finding in findings)
         )
         if undeclared:
-            self._tell(
+            self.tell(
                 f"no search can filter by these numbers: {', '.join(undeclared)}; "
                 "declare them in `facts`, or name them in `shown_facts`"
             )
@@ -317,7 +286,7 @@ class _Check:
         del pixels
         gc.collect()
         if seen() is not None:
-            self._tell("it keeps a photo's pixels after the call: copy what is needed longer")
+            self.tell("it keeps a photo's pixels after the call: copy what is needed longer")
 
     def _check_memory(self, instance: Any) -> None:
         if not self._measures:
@@ -325,7 +294,7 @@ class _Check:
         in_lane = self._declared.device is Device.MODEL
         declared_mb = max(self._declared.memory_mb, instance.memory_mb)
         if in_lane or declared_mb:
-            self._tell(memory.load_problem(declared_mb, self._took_mb))
+            self.tell(memory.load_problem(declared_mb, self._took_mb))
         name = FULL_SIZE
         photo = self._photos[name]
         count = min(memory.MOST_AT_ONCE, self._declared.batch_size, instance.batch_size)
@@ -333,24 +302,18 @@ class _Check:
             one_mb = memory.peak_mb(partial(self._ask, instance, [name], [photo]))
             many_mb = memory.peak_mb(partial(self._ask, instance, [name] * count, [photo] * count))
             photo_mb = max(self._declared.photo_mb, instance.photo_mb)
-            self._tell(memory.batch_problem(photo_mb, one_mb, many_mb, count))
+            self.tell(memory.batch_problem(photo_mb, one_mb, many_mb, count))
 
         def ask(number: int) -> object:
             # Each photo is another one, for a table of them grows, too.
             return self._ask(instance, [name], [_another(photo, 1_000_000 + number)])
 
-        self._tell(memory.growth_problem(ask))
+        self.tell(memory.growth_problem(ask))
 
-    def _check_conduct(self) -> None:
+    def _check_pixels(self) -> None:
         for name, photo in self._photos.items():
             if _digest(photo) != self._pixels[name]:
-                self._tell(f"{name}: it writes into the photo's pixels, which other analyzers share")
-        if self._watch.opened:
-            names = ", ".join(sorted(self._watch.opened))
-            self._tell(f"it opens the photo's file ({names}): the file has been read, and may have changed")
-        if self._watch.called:
-            hosts = ", ".join(sorted(self._watch.called))
-            self._tell(f"it asks the network for {hosts}: what it needs comes from `model_dirs`")
+                self.tell(f"{name}: it writes into the photo's pixels, which other analyzers share")
 
 
 def _another(photo: PhotoInput, photo_id: int) -> PhotoInput:

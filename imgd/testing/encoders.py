@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
-import sys
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -14,7 +12,7 @@ import numpy.typing as npt
 
 from imgd.domain import Failure, PhotoInput
 from imgd.pipeline.checked import check_finding
-from imgd.pipeline.hosted import describe_error, make_hosted
+from imgd.pipeline.hosted import find_class, make_hosted
 from imgd.pipeline.messages import AnalyzerSpec
 from imgd.pipeline.plan import make_spec
 from imgd.plugins import AnalyzerClass, EncoderClass
@@ -24,6 +22,7 @@ from imgd.testing.declarations import encoder_problems, make_settings
 from imgd.testing.differences import TOLERANCE
 from imgd.testing.photos import sized_photos
 from imgd.testing.problems import ConformanceError
+from imgd.testing.trial import Trial
 from imgd.testing.watched import Watch
 
 Rows = npt.NDArray[np.float32]
@@ -101,7 +100,9 @@ def examine(encoder: EncoderClass, *, progress: Progress, **arguments: Any) -> R
             watch.close()
 
 
-class _Check:
+class _Check(Trial):
+    """One instance for words and one for photos, as imgd has them, and all that is wrong with them."""
+
     def __init__(
         self,
         encoder: EncoderClass,
@@ -116,25 +117,17 @@ class _Check:
         photos: Mapping[str, PhotoInput],
     ) -> None:
         self._declared = encoder.configured(settings)
-        self._spec = AnalyzerSpec(
-            self._declared.space, encoder.__module__, encoder.__qualname__, settings, dict(model_dirs)
-        )
+        place = self._declared.space, encoder.__module__, encoder.__qualname__
+        super().__init__(AnalyzerSpec(*place, settings, dict(model_dirs)), device, watch, progress)
         self._analyzer = analyzer
         self._settings = settings
         self._model_dirs = model_dirs
-        self._device = device
-        self._watch = watch
-        self._progress = progress
         self._texts = texts
         edge = self._declared.edge
         self._photos = watch.place({**sized_photos(edge, inline=False), **photos}) if edge else {}
         self._failed: set[str] = set()
-        self.problems: list[str] = []
 
     def run(self) -> Report:
-        for name in self._progress.heavy:
-            self._tell(f"its module imports {name}, and the main process with it: import that in `load`")
-        # Two instances, as imgd has them: one for words, one for photos.
         rows: dict[str, Rows] = {}
         if self._declared.words:
             rows |= self._encode_all(self._texts, lambda encoder, batch: encoder.encode_texts(batch))
@@ -145,30 +138,21 @@ class _Check:
             seen = self._encode_all(photos, lambda encoder, batch: encoder.encode_photos(batch))
             self._compare(seen, found)
             rows |= seen
-        if self._watch.opened:
-            names = ", ".join(sorted(self._watch.opened))
-            self._tell(f"it opens the photo's file ({names}): the file has been read, and may have changed")
-        if self._watch.called:
-            hosts = ", ".join(sorted(self._watch.called))
-            self._tell(f"it asks the network for {hosts}: what it needs comes from `model_dirs`")
+        self.check_conduct()
         return Report(rows, tuple(self.problems))
 
     def _check_texts(self, rows: Mapping[str, Rows]) -> None:
         for name, row in rows.items():
             if name not in _WORDLESS and not row.any():
-                self._tell(f"{name}: a row of zeros; only a photo may have nothing to compare by")
+                self.tell(f"{name}: a row of zeros; only a photo may have nothing to compare by")
         if len(rows) > 1 and len({row.tobytes() for row in rows.values()}) == 1:
-            self._tell("every text has the same vector")
-
-    def _tell(self, problem: str) -> None:
-        if problem not in self.problems:
-            self.problems.append(problem)
+            self.tell("every text has the same vector")
 
     def _encode_all(
         self, things: Mapping[str, Any], encode: Callable[[Any, Sequence[Any]], Any]
     ) -> dict[str, Rows]:
         """The vector of each, from a fresh instance: alone, alone again, and all at once in both orders."""
-        instance = self._load()
+        instance = self.load()
         if instance is None:
             return {}
         alone = {
@@ -184,48 +168,30 @@ class _Check:
                 rows = self._ask(instance, batch, [things[name] for name in batch], encode)
                 for name, row in zip(batch, rows, strict=False):
                     if np.abs(row - alone[name]).max() > TOLERANCE and row @ alone[name] < 1 - TOLERANCE:
-                        self._tell(f"{name}: another vector {how}: a cosine of {float(row @ alone[name]):.4f}")
-        self._progress("close")
-        try:
-            instance.close()
-        except (Exception, SystemExit) as error:  # noqa: BLE001 - a plugin may raise anything
-            self._tell(f"close() raises {describe_error(error)}")
+                        self.tell(f"{name}: another vector {how}: a cosine of {float(row @ alone[name]):.4f}")
+        self.close(instance)
         return alone
-
-    def _load(self) -> Any:
-        self._progress("load")
-        try:
-            with self._watch.looking():
-                instance = make_hosted(self._spec)
-                instance.load(self._device)
-        except (Exception, SystemExit) as error:  # noqa: BLE001 - a plugin may raise anything
-            self._tell(f"it cannot be loaded: {describe_error(error)}")
-            return None
-        return instance
 
     def _ask(
         self, instance: Any, names: Sequence[str], things: Sequence[Any], encode: Callable[[Any, Any], Any]
     ) -> Sequence[Rows]:
         """The rows of one batch; none where they are not as declared."""
         what = names[0] if len(names) == 1 else f"a batch of {len(names)}"
-        self._progress(what)
-        try:
-            with self._watch.looking():
-                rows = encode(instance, list(things))
-        except (Exception, SystemExit) as error:  # noqa: BLE001 - a plugin may raise anything
-            self._tell(f"{what}: it raises {describe_error(error)}")
+        answered = self.ask(what, lambda: encode(instance, list(things)))
+        if answered is None:
             return []
+        (rows,) = answered
         shape = (len(things), self._declared.dimensions)
         if not isinstance(rows, np.ndarray) or rows.shape != shape:
-            self._tell(f"{what}: it returns {_said(rows)}, not an array of {shape}")
+            self.tell(f"{what}: it returns {_said(rows)}, not an array of {shape}")
             return []
         if rows.dtype != np.float32:
-            self._tell(f"{what}: it returns {rows.dtype}, not float32")
+            self.tell(f"{what}: it returns {rows.dtype}, not float32")
             return []
         for name, row in zip(names, rows, strict=True):
             norm = float(np.linalg.norm(row.astype(np.float64)))
             if not (norm == 0 or abs(norm - 1) <= TOLERANCE):  # NaN is neither
-                self._tell(f"{name}: its row is {norm:.4g} long, not 1")
+                self.tell(f"{name}: its row is {norm:.4g} long, not 1")
                 return []
         return list(rows)
 
@@ -234,13 +200,13 @@ class _Check:
         for name in [each for each in found if each in rows]:
             values = found[name]
             if len(values) not in (0, self._declared.dimensions):
-                self._tell(f"the analyzer's vectors have {len(values)} dimensions")
+                self.tell(f"the analyzer's vectors have {len(values)} dimensions")
                 return
             cosine = float(rows[name] @ values) if len(values) else 0.0
             if len(values) and cosine < 1 - TOLERANCE:
-                self._tell(f"{name}: the analyzer finds another vector than its row (a cosine of {cosine:.4f})")
+                self.tell(f"{name}: the analyzer finds another vector than its row (a cosine of {cosine:.4f})")
             elif not len(values) and rows[name].any():
-                self._tell(f"{name}: the analyzer finds no vector, and its row is not zeros")
+                self.tell(f"{name}: the analyzer finds no vector, and its row is not zeros")
 
     def _find(self) -> dict[str, Rows]:
         """The vector of the space that the analyzer finds in each photo; one without numbers where it has none.
@@ -248,12 +214,10 @@ class _Check:
         if self._analyzer is None:
             return {}
         module, qualname = self._analyzer
-        declared: Any = sys.modules.get(module) or importlib.import_module(module)
-        for part in qualname.split("."):
-            declared = getattr(declared, part)
+        declared = find_class(module, qualname)
         edge = declared.configured(self._settings).needs.edge
         if edge != self._declared.edge:
-            self._tell(f"its `edge` is {self._declared.edge}, and that of the analyzer {edge}")
+            self.tell(f"its `edge` is {self._declared.edge}, and that of the analyzer {edge}")
             return {}
         self._progress("load the analyzer")
         instance = make_hosted(make_spec(declared, self._settings, self._model_dirs, None))
