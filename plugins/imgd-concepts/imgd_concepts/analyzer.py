@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Self
 
 from imgd import Analyzer, Device, Failure, Finding, Needs, PhotoInput, Tag, Vector
 from imgd_concepts.models import CLASSIFIER, DETECTOR, TEXT_ENCODER
@@ -15,6 +15,13 @@ from imgd_concepts.space import EDGE_PX, SPACE
 if TYPE_CHECKING:
     from imgd_concepts.recognition import Recognised
     from imgd_concepts.sight import Looking
+
+MODELS_MB = 250
+"""What the models take once they are loaded, and the libraries that run them: measured."""
+THREAD_MB = 55
+"""What the models of each thread take: measured."""
+PHOTO_MB = 40
+"""What a photo takes meanwhile: measured."""
 
 
 class ConceptAnalyzer(Analyzer[ConceptSettings]):
@@ -29,11 +36,17 @@ class ConceptAnalyzer(Analyzer[ConceptSettings]):
     needs = Needs(edge=EDGE_PX)
     device = Device.MODEL
     batch_size = 16
-    memory_mb = 400
+    memory_mb = MODELS_MB
+    photo_mb = PHOTO_MB
     requires = (CLASSIFIER.name, DETECTOR.name, TEXT_ENCODER.name)
     settings_type = ConceptSettings
     code_settings = frozenset({"threads"})
     facts: ClassVar = {"objects.*": int, **{f"objects.{name.replace(' ', '_')}": int for name in OBJECTS}}
+
+    @classmethod
+    def configured(cls, settings: ConceptSettings) -> type[Self]:
+        """`threads` decides how much memory the models take."""
+        return cls.declared(memory_mb=MODELS_MB + THREAD_MB * settings.thread_count)
 
     def load(self, device: str) -> None:
         """Load the models; they are small and run on the CPU."""

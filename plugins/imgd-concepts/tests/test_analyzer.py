@@ -8,6 +8,7 @@ from imgd_concepts.analyzer import ConceptAnalyzer
 from imgd_concepts.settings import ConceptSettings
 
 from imgd import Finding, PhotoInput
+from imgd.testing import check_analyzer
 
 Sample = Callable[[str], PhotoInput]
 MakePhoto = Callable[[npt.NDArray[np.uint8]], PhotoInput]
@@ -54,6 +55,16 @@ def test_the_vector_is_of_length_one(analyzer: ConceptAnalyzer, sample: Sample) 
     (vector,) = finding_of(analyzer, sample("coffee.png")).vectors
     assert vector.values.shape == (384,)
     assert np.linalg.norm(vector.values) == pytest.approx(1, abs=1e-5)
+
+
+@pytest.mark.parametrize("threads", [2, 8])
+def test_it_keeps_the_contract(model_dirs: Mapping[str, Path], threads: int) -> None:
+    check_analyzer(
+        ConceptAnalyzer,
+        settings=ConceptSettings(threads=threads),
+        model_dirs=model_dirs,
+        rare_facts=ConceptAnalyzer.facts,
+    )
 
 
 def test_a_photo_has_the_same_finding_alone_and_in_any_batch(analyzer: ConceptAnalyzer, sample: Sample) -> None:
