@@ -15,6 +15,7 @@ from typing import Any
 from imgd.analyzer import Analyzer
 from imgd.domain import Device, Failure, Finding, PhotoInput, StoredFinding
 from imgd.errors import ImgdError
+from imgd.facts import family_name, family_of, is_family
 from imgd.pipeline.checked import check_finding
 from imgd.pipeline.hosted import describe_error
 from imgd.pipeline.plan import make_spec
@@ -247,13 +248,9 @@ class _Check(Trial):
         if not findings:
             return
         given = {key for finding in findings for key, _number, _text in finding.filterable}
-        families = {key.removesuffix(".*") for key in self._declared.facts if key.endswith(".*")}
-        missing = [
-            key
-            for key in self._declared.facts
-            if key not in self._rare_facts
-            and not any(each == key or each.startswith(key.removesuffix("*")) for each in given)
-        ]
+        families = {family_name(key): key for key in self._declared.facts if is_family(key)}
+        given |= {families[name] for key in given if (name := family_of(key, self._declared.facts)) is not None}
+        missing = [key for key in self._declared.facts if key not in given and key not in self._rare_facts]
         if missing:
             self.tell(
                 f"no photo has these facts, which are declared: {', '.join(missing)}; "

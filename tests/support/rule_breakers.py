@@ -57,6 +57,10 @@ class Raising(Good):
         return [Finding(facts={"brightness": int(photo.image[10, 10, 0])}) for photo in photos]
 
 
+class Abbreviating(Good):
+    facts: ClassVar = {"brightness": float, "bright": float}
+
+
 class Exiting(Good):
     def look(self, photo: PhotoInput) -> Finding | Failure:
         sys.exit("I have had enough")

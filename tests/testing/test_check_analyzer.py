@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 from rule_breakers import (
+    Abbreviating,
     Ahead,
     Calling,
     Changed,
@@ -100,6 +101,7 @@ BROKEN_RULES = [
     (OfTheWrongType, "fact brightness was declared float and is 'very'"),
     (NotANumber, "a vector of space toy holds NaN, infinity, or only zeros"),
     (ShapedOddly, "a vector of space toy has shape (2, 2), not (d,)"),
+    (Abbreviating, "no photo has these facts, which are declared: bright;"),
     (Withholding, "no photo has these facts, which are declared: contrast;"),
     (Talkative, "no search can filter by these numbers: contrast;"),
     (Scribbling, "it raises ValueError: assignment destination is read-only"),
