@@ -164,6 +164,12 @@ class PluginInstallError(ImgdError):
     hint = "`imgctl plugins install NAME --dry-run` shows what would be installed."
 
 
+class PluginBrokenError(ImgdError):
+    """The plugin is installed, and does not work."""
+
+    hint = "`imgctl plugins uninstall NAME` removes it."
+
+
 class ModelError(ImgdError):
     """A model cannot be used."""
 

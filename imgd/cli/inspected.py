@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from imgd.errors import PluginInstallError
+from imgd.errors import PluginBrokenError
 
 if TYPE_CHECKING:
     from imgd.plugins import AnalyzerClass
@@ -41,7 +41,7 @@ def inspect_plugin(distribution: str, models_dir: Path) -> Inspected:
     """Look at the installed `distribution`.
 
     Raises:
-        PluginInstallError: the process that looked at it crashed, or took too long.
+        PluginBrokenError: the process that looked at it crashed, or took too long.
     """
     command = [sys.executable, "-P", "-m", "imgd.cli.inspected", distribution, str(models_dir)]
     try:
@@ -49,12 +49,20 @@ def inspect_plugin(distribution: str, models_dir: Path) -> Inspected:
             command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, timeout=_TIMEOUT_S
         )
     except subprocess.TimeoutExpired:
-        raise PluginInstallError(f"{distribution} is installed, and loading it takes too long") from None
+        raise PluginBrokenError(
+            f"{distribution}: loading it takes too long", hint=_removed(distribution)
+        ) from None
     lines = done.stdout.splitlines()
     if done.returncode or not lines:
         said = (done.stderr.strip().splitlines() or [f"status {done.returncode}"])[-1]
-        raise PluginInstallError(f"{distribution} is installed, and loading it ends the process: {said}")
+        raise PluginBrokenError(
+            f"{distribution}: loading it ends the process: {said}", hint=_removed(distribution)
+        )
     return msgspec.json.decode(lines[-1], type=Inspected)
+
+
+def _removed(distribution: str) -> str:
+    return f"`imgctl plugins uninstall {distribution}` removes it."
 
 
 def default_settings(analyzers: Mapping[str, AnalyzerClass]) -> dict[str, Any]:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import functools
 import importlib
 import importlib.metadata
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 import sysconfig
@@ -19,7 +21,7 @@ from urllib.parse import unquote, urlsplit
 import msgspec
 
 import imgd
-from imgd.errors import PluginInstallError
+from imgd.errors import DiskFullError, PluginInstallError
 
 GROUP = "imgd"
 FIRST_PARTY = ("caption", "clip", "concepts", "faces", "ocr")
@@ -32,6 +34,10 @@ SAME_FILES = (
 )
 """Distributions with the same files in the same place: pip lets them overwrite each other, and says nothing."""
 
+_UNREACHABLE = (
+    "Look at the network, and at what `pip config list` says of the index and of proxies; `imgctl plugins install"
+    " ./FOLDER` takes a plugin from a folder."
+)
 _NO_EXTRA = re.compile(r"\bextra\b")
 _REQUIREMENT = re.compile(r"([A-Za-z0-9._-]+)\s*(?:\[[^\]]*\])?\s*(.*)")
 _EXTRAS = re.compile(r"\s*\[[\w\s,.-]*\]\Z")
@@ -218,14 +224,15 @@ def carry_out(source: str, changes: Sequence[Change], *, editable: bool = False)
     """Install what was planned, and nothing else."""
     others = [f"{each.name}=={each.new}" for each in changes if not each.requested]
     if others:
-        run_pip("install", "--quiet", "--no-deps", *others)
+        replaces = any(each.old for each in changes if not each.requested)
+        run_pip("install", "--quiet", "--no-deps", *others, finishes=replaces)
     for each in changes:
         if not each.requested:
             continue
         what = ["-e", source] if editable else [source if os.sep in source else f"{each.name}=={each.new}"]
         # One that is there in the same version may have been changed since.
         again = ["--force-reinstall"] if each.old else []
-        run_pip("install", "--quiet", "--no-deps", *again, *what)
+        run_pip("install", "--quiet", "--no-deps", *again, *what, finishes=bool(each.old))
 
 
 def refuse_managed() -> None:
@@ -242,34 +249,65 @@ def refuse_managed() -> None:
         )
 
 
-def run_pip(*arguments: str) -> None:
-    """Run imgd's own pip, with the user's own settings (index, proxy, certificates).
+def run_pip(*arguments: str, finishes: bool = False) -> None:
+    """Run imgd's own pip, with the user's own settings (index, proxy, certificates). `finishes`: it takes away
+    what is there already, so it is let finish when somebody presses Ctrl-C once.
 
     Raises:
         PluginInstallError: with the reason that pip gives.
+        DiskFullError: there is no room.
     """
-    command = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--no-input", *arguments]
-    done = subprocess.run(
-        command,
+    pip = subprocess.Popen(
+        [sys.executable, "-m", "pip", "--disable-pip-version-check", "--no-input", *arguments],
         stdin=subprocess.DEVNULL,
-        capture_output=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
         encoding="utf-8",
         errors="replace",
-        check=False,
         env=os.environ | {"PYTHONWARNINGS": "ignore"},
+        start_new_session=True,  # a Ctrl-C in the terminal is not for pip
     )
-    if done.returncode == 0:
+    try:
+        stdout, stderr = pip.communicate()
+    except KeyboardInterrupt:
+        _interrupt(pip, finishes=finishes)
+        raise
+    if pip.returncode == 0:
         return
-    if "No module named pip" in done.stderr:
+    if "No module named pip" in stderr:
         raise PluginInstallError("pip is not there", hint=f"Install it with `{sys.executable} -m ensurepip`.")
-    said = [line.removeprefix("ERROR: ").strip() for line in done.stderr.splitlines()]
+    if os.strerror(errno.ENOSPC) in stderr:
+        hint = "Free some space, and do it again: what was there before still serves."
+        raise DiskFullError("pip has no room for what it installs", hint=hint)
+    reason = f"pip could not do it: {_reason(stderr)}"
+    if "connection broken by" in stderr:
+        raise PluginInstallError(f"pip cannot reach its index; {reason}", hint=_UNREACHABLE)
+    if "No matching distribution found" in stderr:
+        hint = "Where pip's index has no such plugin, name its folder: `imgctl plugins install ./FOLDER`."
+        raise PluginInstallError(reason, hint=hint)
+    raise PluginInstallError(_conflict(stdout) or reason)
+
+
+def _interrupt(pip: subprocess.Popen[str], *, finishes: bool) -> None:
+    """Somebody pressed Ctrl-C. pip puts nothing back when it is interrupted."""
+    try:
+        if finishes:
+            sys.stderr.write("imgctl: pip finishes what it has begun; Ctrl-C once more ends it at once\n")
+        else:
+            os.killpg(pip.pid, signal.SIGINT)  # what it builds with, too
+        pip.communicate()
+    except KeyboardInterrupt:
+        os.killpg(pip.pid, signal.SIGKILL)
+        pip.communicate()
+
+
+def _reason(stderr: str) -> str:
+    """Why pip failed: what it says of that, or the error that it met and did not expect."""
+    said = [line.removeprefix("ERROR: ").strip() for line in stderr.splitlines()]
     said = [line for line in said if line and not line.startswith(("WARNING", "[notice]"))]
-    if "No matching distribution found" in done.stderr:
-        raise PluginInstallError(
-            f"pip could not do it: {'; '.join(said[:8])}",
-            hint="Where pip's index has no such plugin, name its folder: `imgctl plugins install ./FOLDER`.",
-        )
-    raise PluginInstallError(_conflict(done.stdout) or f"pip could not do it: {'; '.join(said[:8])}")
+    if "Exception:" in said[:1]:
+        return said[-1]
+    return "; ".join(said[:8])
 
 
 def _conflict(said: str) -> str:

@@ -135,7 +135,7 @@ def install(session: Session, name: str, dry_run: bool, editable: bool, without:
     installing.carry_out(source, changes, editable=editable)
     found = inspect_plugin(requested, session.settings().paths.models_dir)
     if not found.entries:
-        installing.run_pip("uninstall", "--yes", "--quiet", requested)
+        installing.run_pip("uninstall", "--yes", "--quiet", requested, finishes=True)
         raise PluginInstallError(
             f"{requested} names no entry point of the group `imgd`: it is no plugin, and was removed again",
             hint="docs/writing-plugins.md shows what makes a plugin.",
@@ -159,7 +159,7 @@ def uninstall(session: Session, name: str) -> None:
     installing.refuse_managed()
     found = installing.plugin_named(name)
     distribution, version = found.name, found.version
-    installing.run_pip("uninstall", "--yes", "--quiet", distribution)
+    installing.run_pip("uninstall", "--yes", "--quiet", distribution, finishes=True)
     advice = _restart(session) or "It is gone from the next start of imgd on."
     if session.json:
         write_json(UninstalledPlugin(distribution, version, advice))

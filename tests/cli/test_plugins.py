@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import importlib.metadata
 import json
+import os
+import signal
+import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 from types import SimpleNamespace
@@ -275,7 +278,56 @@ def test_a_plugin_that_does_not_work_is_named_once_it_is_installed(
     answer = environment.imgctl("plugins", "install", str(project))
     assert answer.returncode == 5
     assert said in answer.stderr
+    assert "`imgctl plugins uninstall imgd-broken` removes it." in answer.stdout + answer.stderr
+    assert "not installed" not in answer.stderr
     assert environment.run("-m", "pip", "uninstall", "--yes", "imgd-broken").returncode == 0
+
+
+def test_what_pip_meets_is_told_in_a_sentence(environment: Throwaway, tmp_path: Path) -> None:
+    index = {"PIP_NO_INDEX": "0", "PIP_INDEX_URL": "http://127.0.0.1:9/simple", "PIP_RETRIES": "1"}
+    unreachable = environment.imgctl("plugins", "install", "imgd-nobody-has-this", **index)
+    assert unreachable.returncode == 5
+    assert "pip cannot reach its index" in unreachable.stderr
+    assert "hint: Look at the network" in unreachable.stderr
+    (tmp_path / "pyproject.toml").write_text("[project\n")
+    broken = environment.imgctl("plugins", "install", str(tmp_path))
+    assert broken.returncode == 5
+    assert "TOMLDecodeError" in broken.stderr
+    assert "Traceback" not in broken.stderr
+
+
+_SLOW = """
+import sys
+from setuptools import setup
+if "bdist_wheel" in sys.argv:
+    open({gate!r}).read()
+setup()
+"""
+
+
+@pytest.mark.parametrize("there", [False, True])
+def test_ctrl_c_ends_an_install_that_replaces_nothing_and_lets_pip_finish_one_that_does(
+    environment: Throwaway, tmp_path: Path, there: bool
+) -> None:
+    project = write(tmp_path, "imgd-slow")
+    if there:
+        assert environment.imgctl("plugins", "install", str(project)).returncode == 0
+    gate = tmp_path / "gate"
+    os.mkfifo(gate)
+    (project / "setup.py").write_text(_SLOW.format(gate=str(gate)))
+    command = [str(environment.python), "-m", "imgd.cli.imgctl", "plugins", "install", str(project)]
+    with subprocess.Popen(command, env=environment.environment, stderr=subprocess.PIPE, text=True) as imgctl:
+        opened = gate.open("w")  # pip builds it
+        imgctl.send_signal(signal.SIGINT)
+        assert imgctl.stderr is not None
+        if there:
+            assert "pip finishes what it has begun" in imgctl.stderr.readline()
+            opened.close()
+        assert imgctl.wait(60) == 130
+        opened.close()
+    assert environment.has("imgd-slow") is there
+    if there:
+        assert environment.imgctl("plugins", "uninstall", "slow").returncode == 0
 
 
 def test_an_environment_of_the_systems_package_manager_is_left_alone(
