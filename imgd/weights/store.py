@@ -273,7 +273,12 @@ class ModelStore:
             manifest.write(staged)
             if (place := self.root / model.name).exists():
                 place.rename(former)
-            staged.rename(place)
+            try:
+                staged.rename(place)
+            except BaseException:  # Ctrl-C, too
+                if former.exists():
+                    former.rename(place)
+                raise
         finally:
             for each in (staged, former):
                 shutil.rmtree(each, ignore_errors=True)

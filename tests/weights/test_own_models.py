@@ -61,6 +61,25 @@ def test_a_model_of_ones_own_is_verified_replaced_and_removed(store: ModelStore,
         store.status("mine")
 
 
+def test_a_model_of_ones_own_comes_back_where_the_new_one_cannot_take_its_place(
+    store: ModelStore, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store.add_as(folder, "mine")
+    (folder / "visual" / "model.onnx").write_bytes(b"another")
+    rename = Path.rename
+
+    def interrupted(path: Path, target: Path) -> Path:
+        if path.parent.name == "added":
+            raise KeyboardInterrupt
+        return rename(path, target)
+
+    monkeypatch.setattr(Path, "rename", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        store.add_as(folder, "mine")
+    assert store.status("mine") is ModelStatus.PRESENT
+    assert (store.directory("mine") / "visual/model.onnx").read_bytes() == GRAPH
+
+
 def test_a_model_of_ones_own_stays_until_the_one_in_its_place_is_whole(
     store: ModelStore, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
