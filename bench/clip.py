@@ -33,7 +33,7 @@ import numpy.typing as npt
 from lane_feed import Pixels, lane_feed
 from lanes import Measured, compare, decoded, figures, report
 from library import LibraryError, library, run
-from likeness import Asked, find_copies, find_scenes, find_things
+from likeness import Asked, find_copies, find_scenes, find_things, print_tables
 from photos import CORPUS, ordinary_photos
 
 from imgd.domain import PhotoInput
@@ -191,16 +191,8 @@ def measure_likeness(options: argparse.Namespace, scratch: Path) -> dict[str, An
             copies = find_copies(asked, options.corpus, names[::_COPIES_OF], scratch)
             scenes = find_scenes(asked, options.corpus)
             things = find_things(asked, options.corpus, names)
-    print(f"\n{'copy':24}{'first':>8}{'of five':>9}{'found':>8}")
-    for kind, shares in copies.items():
-        print(f"{kind:24}{shares['first']:8.3f}{shares['of five']:9.3f}{shares['found']:8.3f}")
-    print("\nplaces of the nearest other photo of the scene")
-    for scene, places in scenes.items():
-        print(f"{scene:24}{' '.join(map(str, places))}")
-    print(
-        f"\nthe same thing is shown by {things['first']:.2f} of the first hits and {things['of five']:.2f} of the"
-        f" first five; by chance {things['chance']:.2f} ({things['photos']} photos)"
-    )
+    print()
+    print_tables(copies, scenes, things)
     twins = statistics.mean(copies[kind]["first"] for kind in _SAME)
     return {
         "copies": copies,

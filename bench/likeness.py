@@ -141,6 +141,25 @@ def place_of(name: str, hits: Sequence[str]) -> int:
     return hits.index(name) if name in hits else DEPTH
 
 
+def print_tables(
+    copies: Mapping[str, Mapping[str, float]],
+    scenes: Mapping[str, Sequence[int]],
+    things: Mapping[str, float],
+) -> None:
+    """What `find_copies`, `find_scenes` and `find_things` have found."""
+    print(f"{'copy':24}{'first':>8}{'of five':>9}{'found':>8}")
+    for kind, shares in copies.items():
+        print(f"{kind:24}{shares['first']:8.3f}{shares['of five']:9.3f}{shares['found']:8.3f}")
+    print("\nplaces of the nearest other photo of the scene")
+    for scene, places in scenes.items():
+        print(f"{scene:24}{' '.join('-' if place > DEPTH else str(place) for place in places)}")
+    print(
+        f"\nthe same thing is shown by {things['first']:.2f} of the first hits and {things['of five']:.2f} of the"
+        f" first five; by chance {things['chance']:.2f}"
+        f" ({things['with a hit']} of {things['photos']} photos have hits)"
+    )
+
+
 def measure(owned: Library, corpus: Path, scratch: Path) -> dict[str, object]:
     names = sorted(json.loads((corpus / "gt" / "semantic.json").read_bytes()))
     with owned.client() as client:
@@ -153,17 +172,7 @@ def measure(owned: Library, corpus: Path, scratch: Path) -> dict[str, object]:
         scenes = find_scenes(asked, corpus)
         things = find_things(asked, corpus, names)
         of_photos = asked.times()
-    print(f"{'copy':24}{'first':>8}{'of five':>9}{'found':>8}")
-    for kind, shares in found.items():
-        print(f"{kind:24}{shares['first']:8.3f}{shares['of five']:9.3f}{shares['found']:8.3f}")
-    print("\nplaces of the nearest other photo of the scene")
-    for scene, places in scenes.items():
-        print(f"{scene:24}{' '.join('-' if place > DEPTH else str(place) for place in places)}")
-    print(
-        f"\nthe same thing is shown by {things['first']:.2f} of the first hits and {things['of five']:.2f} of the"
-        f" first five; by chance {things['chance']:.2f}"
-        f" ({things['with a hit']} of {things['photos']} photos have hits)"
-    )
+    print_tables(found, scenes, things)
     print(f"a file: {of_files}; the first one {cold_s:.1f} s; a photo of the library: {of_photos}")
     return {"bench": "likeness", "copies": found, "scenes": scenes, "things": things, "cold_s": round(cold_s, 2)}
 

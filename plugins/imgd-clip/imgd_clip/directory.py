@@ -35,6 +35,8 @@ _WEIGHTS: Final = (
     "open_clip_pytorch_model.safetensors",
     "open_clip_pytorch_model.bin",
 )
+_WIDTH, _PATCH_PX = 1024, 16
+"""Of a vision transformer whose configuration does not say: the wider and finer of the usual ones."""
 
 
 @dataclass(frozen=True)
@@ -138,6 +140,17 @@ class ModelDirectory:
         else:
             values = self._json("visual/preprocess_cfg.json", optional=not self.traits.has_texts)
         return Preprocessing.read(values, self.image_size)
+
+    def layer_values(self, size_px: int) -> int:
+        """How many numbers the largest tensors of one layer of a vision transformer have for a photo of `size_px`.
+
+        The residual, its queries, keys and values, and the hidden layer before and after its activation are 12 for
+        each token and channel.
+        """
+        vision = self.config.get("vision_cfg", {})
+        width = vision.get("width", _WIDTH)
+        tokens = (size_px // vision.get("patch_size", _PATCH_PX)) ** 2 + 1
+        return int(12 * tokens * (width if isinstance(width, int) else _WIDTH))
 
     def wrong_dimensions(self, found: object) -> ClipModelError:
         return ClipModelError(

@@ -30,8 +30,6 @@ _TYPES: Final = {
     "tensor(int32)": np.int32,
 }
 _DYNAMIC: Final = b"DynamicQuantizeLinear"
-_WIDTH, _PATCH_PX = 1024, 16
-"""Of a vision transformer whose configuration does not say: the wider and finer of the usual ones."""
 
 
 class Graph:
@@ -95,7 +93,8 @@ class OnnxImageTower:
         runs = threads if self._graph.one_by_one and self._graph.on_cpu else 1
         self._runs = ThreadPoolExecutor(runs, thread_name_prefix="clip-run")
         self.memory_mb = path.stat().st_size / _MB * (1.5 if self._graph.on_cpu else 1.2)
-        self.photo_mb = _photo_mb(directory)
+        # Its pixels as bytes, and as floats twice: prepared, and in their batch.
+        self.photo_mb = (directory.layer_values(self.size) * 4 + 3 * self.size**2 * 9) / _MB
         self._check()
 
     def begin(self, photos: Sequence[Pixels]) -> list[Future[npt.NDArray[Any]]]:
@@ -166,14 +165,3 @@ def _providers(device: str) -> list[Any]:
 def _mentions(path: Path, word: bytes) -> bool:
     with path.open("rb") as stream, mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as mapped:
         return mapped.find(word) >= 0
-
-
-def _photo_mb(directory: ModelDirectory) -> float:
-    """By the largest tensors of one layer of a transformer: the residual, its queries, keys and values, and the
-    hidden layer before and after its activation make 12 floats for each token and channel."""
-    vision = directory.config.get("vision_cfg", {})
-    width = vision.get("width", _WIDTH)
-    size, patch = directory.preprocessing.size, vision.get("patch_size", _PATCH_PX)
-    tokens = (size // patch) ** 2 + 1
-    pixels = 3 * size * size
-    return float(12 * tokens * (width if isinstance(width, int) else _WIDTH) * 4 + pixels * 9) / _MB

@@ -173,7 +173,7 @@ class TorchImageTower:
         return buffer[:size]
 
     def _measure_photo(self) -> float:
-        """MB: measured on a GPU, on a processor by the largest tensors of one layer of a transformer."""
+        """MB: measured on a GPU, on a processor by `layer_values`."""
         torch, size = self.torch, self._preprocessing.size
         raw_mb = size * size * 3 * 8 / _MB
         if self._on_gpu:
@@ -190,8 +190,5 @@ class TorchImageTower:
                     hint='Take a smaller model, or `precision = "bf16"`.',
                 ) from error
             return max(0.1, float(peaks[1] - peaks[0]) / (_PROBES[1] - _PROBES[0]) / _MB + raw_mb)
-        vision = self._directory.config.get("vision_cfg", {})
-        width = vision.get("width", 1024)
-        tokens = (size // vision.get("patch_size", 16)) ** 2 + 1
-        values = 12 * tokens * (width if isinstance(width, int) else 1024) + 6 * size * size
+        values = self._directory.layer_values(size) + 6 * size * size
         return float(values * (4 if self.dtype is torch.float32 else 2) / _MB + raw_mb)

@@ -127,7 +127,9 @@ def test_the_table_of_architectures_is_that_of_the_openclip_that_is_installed() 
     found = importlib.util.find_spec("open_clip")
     if found is None or found.origin is None:
         pytest.skip("open_clip_torch is not installed")
-    for path in (Path(found.origin).parent / "model_configs").glob("*.json"):
+    paths = list((Path(found.origin).parent / "model_configs").glob("*.json"))
+    assert paths
+    for path in paths:
         config = json.loads(path.read_bytes())
         expected = (config["embed_dim"], config["vision_cfg"].get("image_size", 224))
         assert architectures().get(path.stem.lower()) == expected, f"{path.stem} is missing in architectures.tsv"
