@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 from imgd_faces.alignment import TEMPLATE
 
-dlib_faces = pytest.importorskip("imgd_faces.dlib_faces", reason="the extra imgd-faces[dlib] is not installed")
+pytest.importorskip("dlib", reason="the extra imgd-faces[dlib] is not installed")
+
+from imgd_faces import dlib_faces
 
 
 @pytest.mark.parametrize("score", [0.3, 0.5, 0.75, 0.99])
