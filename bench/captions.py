@@ -5,8 +5,8 @@ metadata (an XMP sidecar); the other four are asked for, of every one. A real da
 (pictures and tags alone), with captions as words, and with captions also by their meaning (`descriptions`).
 
 `--speed`: a BLIP of the size of blip-base with random weights, which says all the words that it may: nothing ends
-it. The bare model in this process, on photos that lie prepared in memory, against a daemon: from the first batch
-that is committed to the last one. On a processor; a batch takes seconds, so a few are enough.
+it. The bare model in this process, on photos that lie prepared in memory, against a lane that is given the same
+photos. On a processor; a batch takes seconds, so a few are enough.
 
     python bench/captions.py --search
     python bench/captions.py --speed
@@ -17,16 +17,19 @@ Prints a table and one line of JSON.
 from __future__ import annotations
 
 import argparse
+import asyncio
 import json
 import os
 import shutil
+import statistics
 import tempfile
-import time
 from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 from captioned import described_photos
+from lane_feed import lane_feed
+from lanes import Measured, compare, report
 from library import Library, LibraryError, library, run
 from photos import CORPUS
 from PIL import Image
@@ -93,14 +96,18 @@ def count_described(owned: Library) -> int:
     )
 
 
-def speed(photos: int, batch: int) -> dict[str, float]:
+def speed(count: int, batch: int, rounds: int) -> dict[str, float]:
     with tempfile.TemporaryDirectory(prefix="imgd-bench-blip-") as name:
         directory = Path(name) / "random-blip"
         directory.mkdir()
         make_random_blip(directory)
-        bare = bare_rate(directory, batch)
-        lane = lane_rate(directory, photos, batch)
-    return {"bare, photos/s": bare, "through the lane, photos/s": lane, "lane / bare": lane / bare}
+        measured = asyncio.run(compare_speed(directory, count, batch, rounds))
+    report("bare model", "lane", measured, batch)
+    return {
+        "bare, photos/s": statistics.median(measured.bare),
+        "through the lane, photos/s": statistics.median(measured.lane),
+        "lane / bare": measured.ratio,
+    }
 
 
 def make_random_blip(directory: Path) -> None:
@@ -115,57 +122,45 @@ def make_random_blip(directory: Path) -> None:
     transformers.BlipForConditionalGeneration(transformers.BlipConfig()).save_pretrained(directory)
 
 
-def bare_rate(directory: Path, batch: int) -> float:
+async def compare_speed(directory: Path, count: int, batch: int, rounds: int) -> Measured:
+    """The same photos, in turn by the bare model, which has them prepared, and by a lane, which prepares them."""
+    from imgd_caption.analyzer import CaptionAnalyzer
     from imgd_caption.captioner import Captioner
+    from imgd_caption.pictures import Preprocessing
     from imgd_caption.settings import CaptionSettings
 
-    captioner = Captioner(directory, CaptionSettings(max_new_tokens=WORDS, beams=BEAMS), "cpu")
-    pictures = np.random.default_rng(0).standard_normal((batch, 3, 384, 384)).astype(np.float32)
-    captioner.caption(pictures[:1])
-    started = time.perf_counter()
-    for _ in range(2):
-        captioner.caption(pictures)
-    return 2 * batch / (time.perf_counter() - started)
+    settings = CaptionSettings(model=directory.name, batch_size=batch, max_new_tokens=WORDS, beams=BEAMS)
+    directories = {directory.name: directory}
+    coarse = np.random.default_rng(1).integers(0, 256, (count, 12, 16, 3), np.uint8)
+    edge = CaptionAnalyzer.needs.edge
+    photos = [
+        np.asarray(Image.fromarray(each).resize((edge, edge * 3 // 4), Image.Resampling.BICUBIC))
+        for each in coarse
+    ]
+    captioner = Captioner(directory, settings, "cpu")
+    preprocessing = Preprocessing.read(directory)
+    prepared = [
+        np.stack([preprocessing.apply(each) for each in photos[n : n + batch]]) for n in range(0, count, batch)
+    ]
 
+    def bare() -> None:
+        for pictures in prepared:
+            captioner.caption(pictures)
 
-def lane_rate(directory: Path, photos: int, batch: int) -> float:
-    asked = {"model": directory.name, "batch_size": batch, "max_new_tokens": WORDS, "beams": BEAMS}
-    settings = {
-        "analyzers": {"caption": asked},
-        "pipeline": {"commit_photos": batch, "commit_interval_s": 0.05},
-        "lanes": {"devices": ["cpu"]},
-    }
-    with library(settings=settings, plugins="caption") as owned:
-        rng = np.random.default_rng(1)
-        for number in range(photos):
-            pixels = rng.integers(0, 256, (12, 16, 3), np.uint8)
-            Image.fromarray(pixels).resize((1200, 900), Image.Resampling.BICUBIC).save(
-                owned.root / f"{number}.jpg"
-            )
-        added = owned.imgctl("models", "add", str(directory), "--as", directory.name)
-        if added.returncode:
-            raise LibraryError(added.stderr.strip())
-        owned.start()
-        owned.wait(1800)
-        times = [
-            at
-            for (at,) in owned.rows(
-                "SELECT analyzed_at FROM findings JOIN analyzers ON analyzers.id = analyzer_id"
-                " WHERE name = 'caption' ORDER BY 1"
-            )
-        ]
-    first = times.count(times[0])
-    if len(times) < photos or first == photos:
-        raise LibraryError(f"{len(times)} of {photos} photos were captioned, {first} of them in the first commit")
-    return float((len(times) - first) / (times[-1] - times[0]))
+    captioner.caption(prepared[0])
+    analyzer = CaptionAnalyzer.configured(settings)
+    async with lane_feed(analyzer, settings, directories, photos, device="cpu", memory_mb=0) as feed:
+        await feed.analyze(batch)
+        return await compare(feed, bare, count, rounds)
 
 
 def main() -> dict[str, object]:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--search", action="store_true")
     parser.add_argument("--speed", action="store_true")
-    parser.add_argument("--photos", type=int, default=16, help="captioned by the daemon of --speed")
+    parser.add_argument("--photos", type=int, default=8, help="of each round of --speed")
     parser.add_argument("--batch", type=int, default=4)
+    parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--corpus", type=Path, default=CORPUS)
     parser.add_argument("--models", type=Path, default=os.environ.get("IMGD_TEST_MODELS"))
     options = parser.parse_args()
@@ -179,7 +174,7 @@ def main() -> dict[str, object]:
             options.models = PathSettings().models_dir
         figures |= search(options.corpus, options.models.absolute())
     if options.speed:
-        figures |= speed(options.photos, options.batch)
+        figures |= speed(options.photos, options.batch, options.rounds)
     for key, value in figures.items():
         print(f"{key:32}{value:8.3f}")
     return {"bench": "captions", **figures}

@@ -188,7 +188,7 @@ def main() -> dict[str, object]:
     roots = [options.corpus / folder for folder in FOLDERS]
     with (
         tempfile.TemporaryDirectory(prefix="imgd-bench-") as scratch,
-        library(roots=roots, settings=settings, plugins=None) as owned,
+        library(roots=roots, settings=settings, plugins="concepts") as owned,
     ):
         owned.start()
         owned.wait(600)
