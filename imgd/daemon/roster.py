@@ -220,8 +220,8 @@ def _run_modes(declared: Mapping[str, AnalyzerClass], wanted: Mapping[str, str])
     """When each analyzer runs: as imgd.toml says, but one that would run always, and reads what one finds that
     waits for imgd to be idle, waits with it. Nobody waits for what runs on request.
 
-    Its findings would be owed anew anyhow (imgd.store.readers), but at low priority: behind all that the other one
-    has yet to find, which may take days. Those that wait together look at each photo in one pass, and once.
+    Its findings would be owed anew anyhow (imgd.store.readers), once the other one has found something. Those that
+    wait together look at each photo in one pass, and once.
     """
     modes = {name: RunMode(wanted.get(name, RunMode.ALWAYS)) for name in declared}
     for _ in modes:  # one waits for another, which may wait for a third

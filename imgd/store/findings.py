@@ -94,8 +94,8 @@ def commit(
             _SQL["touch_photo"], [(change_seq, id_) for id_ in {each.photo_id for each in found}]
         )
         finished = [(each.photo_id, each.analyzer_id) for each in found]
-        connection.executemany(_JOBS["finish"], finished)
         owed = owe_readers(connection, finished, {(each.photo_id, each.analyzer_id) for each in counted})
+        connection.executemany(_JOBS["finish"], finished)
     _fail(connection, [each for each in counted if each.finding is None], now)
     return Committed(tuple(counted), tuple(dropped), owed)
 

@@ -22,19 +22,32 @@ def declare_reads(connection: sqlite3.Connection, analyzer: str, names: Sequence
 def owe_readers(
     connection: sqlite3.Connection, found: Collection[tuple[int, int]], committed: Collection[tuple[int, int]]
 ) -> int:
-    """Whoever reads one of the findings `found` owes its photos anew, at low priority; returns how many jobs.
+    """Whoever reads one of the findings `found` owes its photos anew, as soon as these were owed: what reads a
+    new analyzer does not wait until that has come to the end of the library. Returns how many jobs.
 
-    Both are (photo id, analyzer id). `committed`: whoever's turn it was in the same commit, with or without a
-    finding: a photo is on its way once at a time, and analyzers work on it in their order, so these have read
-    what was found. An analyzer without any finding of a photo yet owes nothing more than it does.
+    Both are (photo id, analyzer id), and what is `found` is still owed. `committed`: whoever's turn it was in
+    the same commit, with or without a finding: a photo is on its way once at a time, and analyzers work on it in
+    their order, so these have read what was found. An analyzer without any finding of a photo yet owes nothing
+    more than it does. Where a person asked for what is found, nobody asked for its readers.
     """
     readers: dict[int, list[int]] = defaultdict(list)
     for read_id, reader_id in connection.execute(_SQL["readers"]):
         readers[read_id].append(reader_id)
-    pairs = {(photo_id, reader) for photo_id, read in found for reader in readers.get(read, ())}
-    pairs.difference_update(committed)
-    if not pairs:
+    outdating = [
+        (photo_id, read_id)
+        for photo_id, read_id in found
+        if any((photo_id, reader) not in committed for reader in readers.get(read_id, ()))
+    ]
+    if not outdating:
         return 0
-    parameters = {"pairs": json.dumps(sorted(pairs)), "priority": int(Priority.REANALYSIS)}
-    connection.execute(_SQL["outdate"], {"pairs": parameters["pairs"]})
-    return connection.execute(_SQL["owe"], parameters).rowcount
+    bounds = {"most": int(Priority.EVENT), "least": int(Priority.REANALYSIS)}
+    stale = sorted(
+        (photo_id, reader, priority)
+        for photo_id, read_id, priority in connection.execute(
+            _SQL["urgency"], bounds | {"found": json.dumps(outdating)}
+        )
+        for reader in readers[read_id]
+        if (photo_id, reader) not in committed
+    )
+    connection.execute(_SQL["outdate"], {"pairs": json.dumps(stale)})
+    return connection.execute(_SQL["owe"], {"pairs": json.dumps(stale)}).rowcount

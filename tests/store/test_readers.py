@@ -7,6 +7,7 @@ import pytest
 from imgd.domain import Outcome, Priority, StoredFinding, Text
 from imgd.store.analyzers import AnalyzerDeclaration, synchronise
 from imgd.store.findings import commit
+from imgd.store.jobs import QueuePosition, read_owed
 from imgd.store.photos import register
 from imgd.store.sidecars import commit_sidecars, compare_sidecars
 
@@ -60,10 +61,10 @@ def test_a_first_analysis_in_its_order_owes_nothing_twice(library, analyze, comm
     assert library.rows("SELECT DISTINCT generation FROM findings") == [(1,)]
 
 
-def test_a_finding_that_comes_later_owes_its_readers_at_low_priority_and_theirs_serve_until_then(library, analyze):
+def test_a_finding_that_comes_later_owes_its_readers_and_theirs_serve_until_then(library, analyze):
     analyze("metadata", "reader")
     assert analyze("caption", photos=(1, 3)) == 2
-    assert jobs(library) == [(1, 30, "owed"), (3, 30, "owed")]
+    assert jobs(library) == [(1, 20, "owed"), (3, 20, "owed")]
     assert library.value("SELECT COUNT(*) FROM texts WHERE text = 'reader'") == 3
     assert analyze("reader", photos=(1, 3)) == 0
     assert jobs(library) == []
@@ -76,6 +77,33 @@ def test_a_newer_version_owes_its_readers_photo_by_photo(library, ids, analyze):
     assert jobs(library) == []
     assert analyze("caption", photos=(2,)) == 1
     assert jobs(library) == [(2, 30, "owed")]
+
+
+def test_readers_of_a_new_analyzer_do_not_wait_for_the_end_of_its_queue(library, ids, analyze):
+    analyze("metadata", "reader")
+    analyze("caption", photos=(1,))
+    with library.database.read() as connection:
+        page = read_owed(connection, ids.values(), QueuePosition(), limit=10, now=3.0)
+    assert [(each.photo_id, [job.analyzer_id for job in each.jobs]) for each in page.photos] == [
+        (1, [ids["reader"]]),
+        (2, [ids["caption"]]),
+        (3, [ids["caption"]]),
+    ]
+
+
+def test_who_asks_for_what_is_read_has_not_asked_for_its_readers(library, ids, analyze):
+    analyze("metadata", "reader")
+    library.write(lambda c: c.execute("UPDATE jobs SET priority = ?", (int(Priority.REQUEST),)))
+    assert analyze("caption", photos=(2,)) == 1
+    assert jobs(library) == [(2, int(Priority.EVENT), "owed")]
+
+
+def test_of_two_findings_the_more_urgent_one_says_how_soon_they_are_read(library, ids, analyze):
+    analyze("metadata", "caption", "reader")
+    owed = "INSERT INTO jobs (photo_id, analyzer_id, priority) VALUES (1, ?, ?)"
+    library.write(lambda c: c.executemany(owed, [(ids["metadata"], 30), (ids["caption"], 10)]))
+    assert analyze("metadata", "caption", photos=(1,)) == 1
+    assert jobs(library) == [(1, 10, "owed")]
 
 
 def test_what_is_owed_already_stays_as_urgent_as_it_is(library, root, seen, analyze):
@@ -93,14 +121,14 @@ def test_a_sidecar_reaches_whoever_reads_what_is_read_of_it(library, ids, seen, 
     library.write(lambda c: commit_sidecars(c, changes, [ids["metadata"]], Priority.EVENT))
     assert jobs(library) == []
     assert analyze("metadata", photos=(2,)) == 1
-    assert jobs(library) == [(2, 30, "owed")]
+    assert jobs(library) == [(2, 10, "owed")]
 
 
 def test_whoever_failed_tries_again_at_the_newer_finding_and_only_then(library, analyze):
     assert analyze("metadata", "reader", photos=(1,), failing=("reader",)) == 0
     assert jobs(library) == [(1, 20, "failed"), (2, 20, "owed"), (3, 20, "owed")]
     assert analyze("caption", photos=(1,)) == 1
-    assert jobs(library)[0] == (1, 30, "owed")
+    assert jobs(library)[0] == (1, 20, "owed")
 
 
 def test_a_failure_owes_no_reader_anything(library, analyze):
