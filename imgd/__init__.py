@@ -20,9 +20,10 @@ if TYPE_CHECKING:
         Text,
         Vector,
     )
-    from imgd.errors import BrokenImageError, ImgdError, LimitError, ModelMissingError
+    from imgd.errors import BrokenImageError, DeviceUnusableError, ImgdError, LimitError, ModelMissingError
     from imgd.hookspecs import hookimpl
     from imgd.model import Model, ModelFile
+    from imgd.onnx_sessions import open_onnx_session
 
 __version__ = "0.1.0"
 
@@ -45,12 +46,14 @@ _HOMES: Final = {
     "Text": "domain",
     "Vector": "domain",
     "BrokenImageError": "errors",
+    "DeviceUnusableError": "errors",
     "ImgdError": "errors",
     "LimitError": "errors",
     "ModelMissingError": "errors",
     "hookimpl": "hookspecs",
     "Model": "model",
     "ModelFile": "model",
+    "open_onnx_session": "onnx_sessions",
 }
 
 __all__ = [
@@ -58,6 +61,7 @@ __all__ = [
     "Analyzer",
     "BrokenImageError",
     "Device",
+    "DeviceUnusableError",
     "Failure",
     "Finding",
     "ImageFormat",
@@ -77,6 +81,7 @@ __all__ = [
     "Vector",
     "__version__",
     "hookimpl",
+    "open_onnx_session",
 ]
 
 

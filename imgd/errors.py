@@ -186,6 +186,13 @@ class ModelPullError(ModelError):
     hint = "Try again: what was fetched so far is kept. `imgctl models add DIR` takes a copy fetched elsewhere."
 
 
+class DeviceUnusableError(ImgdError):
+    """The device cannot be used."""
+
+    def __str__(self) -> str:  # a lane tells of what does not load in one string
+        return f"{self.detail}. {self.advice}"
+
+
 class LicenceError(ModelError):
     """A model's licence has to be accepted first."""
 

@@ -20,7 +20,7 @@ FLOORS: tuple[tuple[frozenset[str], ...], ...] = (
     # Within a floor, a later group may import an earlier one; parts of one group never import each other.
     (
         frozenset({"errors", "domain", "facts", "keylines", "model", "patience"}),
-        frozenset({"analyzer", "config"}),
+        frozenset({"analyzer", "config", "onnx_sessions"}),
         frozenset({"hookspecs"}),
     ),
     (frozenset({"plugins", "store", "decode", "weights"}),),

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import onnxruntime
 
+from imgd import DeviceUnusableError, open_onnx_session
 from imgd_clip.directory import ModelDirectory
 from imgd_clip.errors import ClipModelError
 from imgd_clip.preprocessing import Pixels, Values
@@ -22,7 +23,6 @@ from imgd_clip.vectors import normalised
 log = logging.getLogger(__name__)
 
 _MB: Final = 1 << 20
-_CUDA: Final = "CUDAExecutionProvider"
 _TYPES: Final = {
     "tensor(float)": np.float32,
     "tensor(float16)": np.float16,
@@ -48,10 +48,13 @@ class Graph:
         # One input a call gains most from one thread a call, and several calls at once.
         options.intra_op_num_threads = 1 if self.one_by_one and self.on_cpu else threads
         try:
-            self._session = onnxruntime.InferenceSession(str(path), options, providers=_providers(device))
+            self._session = open_onnx_session(path, device, options)
+        except DeviceUnusableError:
+            raise
         except Exception as error:
             raise ClipModelError(f"{path} cannot be loaded: {error}", hint="Fetch the model again.") from error
-        self.runtime = f"onnxruntime {self._serving(path.parent.name, device)}"
+        self.runtime = f"onnxruntime {self._session.get_providers()[0]}"
+        log.info("%s runs on %s", path.parent.name, self.runtime)
         self.inputs = self._session.get_inputs()
         self.output = self._session.get_outputs()[0].name
         self.one_by_one = self.one_by_one or self.inputs[0].shape[0] == 1
@@ -64,18 +67,6 @@ class Graph:
         }
         found: npt.NDArray[Any] = self._session.run([self.output], feeds)[0]
         return found
-
-    def _serving(self, tower: str, device: str) -> str:
-        """The provider that really serves: ONNX Runtime falls back to the processor without a word."""
-        serving = self._session.get_providers()
-        log.info("%s runs on %s", tower, ", ".join(serving))
-        if device.startswith("cuda") and _CUDA not in serving:
-            raise ClipModelError(
-                f"onnxruntime cannot use {device} here: {tower} would run on the processor",
-                hint="Put onnxruntime-gpu in the place of onnxruntime (`pip uninstall onnxruntime`, then"
-                ' `pip install onnxruntime-gpu`), or set `devices = ["cpu"]` in [lanes].',
-            )
-        return str(serving[0])
 
 
 class OnnxImageTower:
@@ -154,12 +145,6 @@ class OnnxTextTower:
         tokens = self._tokenizer.encode(texts)
         parts = tokens[:, None] if self._graph.one_by_one else [tokens]
         return normalised(np.concatenate([self._graph.run(part) for part in parts]), self._directory)
-
-
-def _providers(device: str) -> list[Any]:
-    if device == "cpu" or _CUDA not in onnxruntime.get_available_providers():
-        return ["CPUExecutionProvider"]
-    return [(_CUDA, {"device_id": int(device.partition(":")[2] or 0)}), "CPUExecutionProvider"]
 
 
 def _mentions(path: Path, word: bytes) -> bool:

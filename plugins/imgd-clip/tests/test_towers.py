@@ -23,7 +23,7 @@ from imgd_clip.towers import open_image_tower, open_text_tower
 from imgd_clip.traits import traits_of
 from PIL import Image
 
-from imgd import PhotoInput
+from imgd import DeviceUnusableError, PhotoInput
 from imgd.testing import check_query_encoder
 
 SettingsOf = Callable[..., ClipSettings]
@@ -244,8 +244,8 @@ def test_a_device_that_onnxruntime_cannot_use_is_refused_with_what_to_install(
 ) -> None:
     settings = settings_of("small")
     for opened in (open_image_tower, open_text_tower):
-        with pytest.raises(ClipModelError, match=r"cannot use cuda:99 here: .+ onnxruntime-gpu"):
-            opened(settings, traits_of(settings), models, "cuda:99")  # no machine has it
+        with pytest.raises(DeviceUnusableError, match=r"cannot use cuda:99 here: .+ onnxruntime-gpu"):
+            opened(settings, traits_of(settings), models, "cuda:99")
 
 
 @pytest.mark.parametrize(

@@ -7,11 +7,12 @@ overwrite `opencv-python-headless` and `onnxruntime-gpu`.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 import onnxruntime
 
+from imgd import open_onnx_session
 from imgd_faces.alignment import aligned
 from imgd_faces.arcface import ArcFace
 from imgd_faces.face import Face, Pixels
@@ -19,8 +20,6 @@ from imgd_faces.packs import Pack
 from imgd_faces.quality import quality
 from imgd_faces.scrfd import STRIDES, Scrfd
 from imgd_faces.settings import FaceSettings
-
-_CUDA: Final = "CUDAExecutionProvider"
 
 
 class InsightFaces:
@@ -51,22 +50,11 @@ def open_session(path: Path, device: str) -> Any:
     """The network of the file at `path` on `device` (`cpu`, `cuda:0`).
 
     Raises:
-        RuntimeError: this onnxruntime cannot use that device; the message says what to do.
+        DeviceUnusableError: this onnxruntime cannot use that device.
     """
     options = onnxruntime.SessionOptions()
     # The threads are photos side by side; the networks are too small to gain from more of their own.
     options.intra_op_num_threads = 1
     options.log_severity_level = 3
-    wanted: list[Any] = ["CPUExecutionProvider"]
-    if device.startswith("cuda") and _CUDA in onnxruntime.get_available_providers():
-        # Photos come in many shapes, and an exhaustive search for the fastest convolutions would begin with each.
-        settings = {"device_id": device.partition(":")[2] or "0", "cudnn_conv_algo_search": "HEURISTIC"}
-        wanted.insert(0, (_CUDA, settings))
-    session = onnxruntime.InferenceSession(str(path), options, providers=wanted)
-    if device.startswith("cuda") and _CUDA not in session.get_providers():
-        raise RuntimeError(
-            f"onnxruntime cannot use {device} here: {path.name} would run on the processor. Put onnxruntime-gpu"
-            " in the place of onnxruntime (`pip uninstall onnxruntime`, then `pip install onnxruntime-gpu`), or"
-            ' set `devices = ["cpu"]` in [lanes].'
-        )
-    return session
+    # Photos come in many shapes, and an exhaustive search for the fastest convolutions would begin with each.
+    return open_onnx_session(path, device, options, cuda={"cudnn_conv_algo_search": "HEURISTIC"})

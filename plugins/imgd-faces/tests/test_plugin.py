@@ -23,7 +23,7 @@ HEAVY = ("cv2", "dlib", "onnxruntime", "numpy")
 
 def standing(folder: Path, settings: FaceSettings) -> Standing:
     """What imgd makes of the analyzer with these settings and an empty model store."""
-    registry = build_plugin_manager((), selection="faces")
+    registry = build_plugin_manager((), selection={"faces"})
     store = ModelStore(folder / "models", Catalogue(registry.models()))
     paths = PathSettings(folder / "state", folder / "cache", folder / "models", folder / "sock")
     roster = Roster(registry, Settings(paths=paths, analyzers={"faces": settings}), store)
@@ -31,7 +31,7 @@ def standing(folder: Path, settings: FaceSettings) -> Standing:
 
 
 def test_the_entry_point_brings_the_analyzer_and_all_packs() -> None:
-    registry = build_plugin_manager((), selection="faces")
+    registry = build_plugin_manager((), selection={"faces"})
     assert registry.statuses["faces"].error == ""
     assert registry.analyzers(None) == {"faces": FaceAnalyzer}
     assert set(registry.models()) == set(PACKS)

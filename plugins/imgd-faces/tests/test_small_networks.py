@@ -10,7 +10,7 @@ import pytest
 from imgd_faces.analyzer import FaceAnalyzer
 from imgd_faces.settings import FaceSettings
 
-from imgd import Finding
+from imgd import DeviceUnusableError, Finding
 from imgd.testing import check_analyzer, make_photo
 
 SETTINGS = FaceSettings(threads=2)
@@ -135,5 +135,6 @@ def test_a_device_that_onnxruntime_cannot_use_is_refused_with_what_to_install(
     small_dirs: Mapping[str, Path],
 ) -> None:
     analyzer = FaceAnalyzer(SETTINGS, small_dirs)
-    with pytest.raises(RuntimeError, match=r"cannot use cuda:99 here: .+ onnxruntime-gpu"):  # no machine has it
+    # No machine has so many.
+    with pytest.raises(DeviceUnusableError, match=r"cannot use cuda:99 here: .+ onnxruntime-gpu"):
         analyzer.load("cuda:99")

@@ -8,11 +8,12 @@ from typing import Any, Final
 
 import onnxruntime
 
+from imgd import open_onnx_session
+
 DETECTOR_FILE: Final = "PP-OCRv6_det_small.onnx"
 RECOGNISER_FILE: Final = "PP-OCRv6_rec_small.onnx"
 DIRECTION_FILE: Final = "ch_ppocr_mobile_v2.0_cls_mobile.onnx"
 
-_CUDA: Final = "CUDAExecutionProvider"
 _FATAL = 4
 
 
@@ -40,7 +41,7 @@ class Session:
         """`device`: `cpu`, or `cuda:N`.
 
         Raises:
-            RuntimeError: this onnxruntime cannot use that device; the message says what to do.
+            DeviceUnusableError: this onnxruntime cannot use that device.
         """
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = 1  # photos are read side by side; threads of its own would only contend
@@ -48,13 +49,8 @@ class Session:
         options.enable_cpu_mem_arena = False
         options.enable_mem_pattern = False
         options.log_severity_level = _FATAL
-        self._session = onnxruntime.InferenceSession(str(path), options, providers=_providers(device))
-        if device.startswith("cuda") and _CUDA not in self._session.get_providers():
-            raise RuntimeError(
-                f"onnxruntime cannot use {device} here: {path.name} would run on the processor. Put"
-                " onnxruntime-gpu in the place of onnxruntime (`pip uninstall onnxruntime`, then `pip install"
-                ' onnxruntime-gpu`), or set `devices = ["cpu"]` in [lanes].'
-            )
+        # An exhaustive search of algorithms for each size would never pay.
+        self._session = open_onnx_session(path, device, options, cuda={"cudnn_conv_algo_search": "HEURISTIC"})
         self._input = self._session.get_inputs()[0].name
         self._output = self._session.get_outputs()[0].name
 
@@ -78,12 +74,3 @@ class Session:
     def run(self, batch: Any) -> Any:
         """The output for `batch`, shape (n, 3, h, w), float32."""
         return self._session.run([self._output], {self._input: batch})[0]
-
-
-def _providers(device: str) -> list[Any]:
-    kind, _, number = device.partition(":")
-    if kind == "cuda" and _CUDA in onnxruntime.get_available_providers():
-        # Photos have all sizes: an exhaustive search of algorithms for each would never pay.
-        cuda = {"device_id": int(number or 0), "cudnn_conv_algo_search": "HEURISTIC"}
-        return [(_CUDA, cuda), "CPUExecutionProvider"]
-    return ["CPUExecutionProvider"]

@@ -6,7 +6,7 @@ import pytest
 from imgd_ocr.analyzer import OcrAnalyzer
 from imgd_ocr.settings import OcrSettings
 
-from imgd import Finding
+from imgd import DeviceUnusableError, Finding
 from imgd.testing import StoredFinding, check_analyzer, make_photo
 
 Pixels = npt.NDArray[np.uint8]
@@ -137,5 +137,6 @@ def test_what_really_reads_is_named() -> None:
 
 def test_a_device_that_onnxruntime_cannot_use_is_refused_with_what_to_install() -> None:
     analyzer = OcrAnalyzer(OcrSettings(threads=1), {})
-    with pytest.raises(RuntimeError, match=r"cannot use cuda:99 here: .+ onnxruntime-gpu"):  # no machine has it
+    # No machine has so many.
+    with pytest.raises(DeviceUnusableError, match=r"cannot use cuda:99 here: .+ onnxruntime-gpu"):
         analyzer.load("cuda:99")
