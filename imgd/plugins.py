@@ -181,10 +181,10 @@ class PluginRegistry:
         self.statuses[plugin] = PluginStatus(old.name, old.distribution, old.version, old.error or error)
 
 
-def build_plugin_manager(defaults: Sequence[object], *, selection: str | None = None) -> PluginRegistry:
+def build_plugin_manager(defaults: Sequence[object], *, selection: set[str] | None = None) -> PluginRegistry:
     """The built-in plugins `defaults`, then every installed one of the entry-point group `imgd`.
 
-    `selection` (IMGD_PLUGINS): None for all, else a comma-separated list of entry-point names; "" for none.
+    `selection`: the names of the entry points to use; None for all.
     """
     manager = pluggy.PluginManager(PROJECT)
     manager.add_hookspecs(HookSpecs)
@@ -194,13 +194,12 @@ def build_plugin_manager(defaults: Sequence[object], *, selection: str | None = 
         name = getattr(default, "__name__", type(default).__name__).partition(".")[0]
         manager.register(default, name=name)
         registry.statuses[name] = PluginStatus(name, "imgd", importlib.metadata.version("imgd"))
-    wanted = None if selection is None else {part.strip() for part in selection.split(",") if part.strip()}
     entry_points = sorted(importlib.metadata.entry_points(group=PROJECT), key=lambda found: found.name)
     there = [entry_point.name for entry_point in entry_points]
-    for name in sorted((wanted or set()).difference(there, registry.statuses)):
+    for name in sorted((selection or set()).difference(there, registry.statuses)):
         registry.statuses[name] = PluginStatus(name, "", "", f"IMGD_PLUGINS names it, {_lack(name, there)}")
     for entry_point in entry_points:
-        if wanted is not None and entry_point.name not in wanted:
+        if selection is not None and entry_point.name not in selection:
             registry.left_out += (entry_point.name,)
             continue
         distribution = entry_point.dist.name if entry_point.dist else entry_point.name
@@ -210,9 +209,10 @@ def build_plugin_manager(defaults: Sequence[object], *, selection: str | None = 
     return registry
 
 
-def plugin_selection(environment: Mapping[str, str] = os.environ) -> str | None:
-    """What `IMGD_PLUGINS` says of which installed plugins to use; None where it is not set."""
-    return environment.get("IMGD_PLUGINS")
+def plugin_selection(environment: Mapping[str, str] = os.environ) -> set[str] | None:
+    """Which installed plugins to use, as `IMGD_PLUGINS` has it, with commas between; None where it is not set."""
+    named = environment.get("IMGD_PLUGINS")
+    return None if named is None else set(filter(None, map(str.strip, named.split(","))))
 
 
 def _lack(name: str, there: Sequence[str]) -> str:

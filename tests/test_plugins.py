@@ -95,7 +95,7 @@ def imgd_analyzers(settings):
 
 
 def test_the_built_in_plugins_come_first_and_say_whose_an_analyzer_is() -> None:
-    registry = build_plugin_manager((Brings("built-in", Toy),), selection="")
+    registry = build_plugin_manager((Brings("built-in", Toy),), selection=set())
     assert registry.analyzers(None) == {"toy": Toy}
     assert registry.owners == {"toy": "built-in"}
     assert registry.statuses["built-in"].distribution == "imgd"
@@ -103,7 +103,7 @@ def test_the_built_in_plugins_come_first_and_say_whose_an_analyzer_is() -> None:
 
 def test_an_installed_plugin_is_found_by_its_entry_point(installed: Path) -> None:
     install(installed, "imgd_toy_good", GOOD)
-    registry = build_plugin_manager((), selection="imgd_toy_good")
+    registry = build_plugin_manager((), selection={"imgd_toy_good"})
     assert list(registry.analyzers(None)) == ["installed"]
     status = registry.statuses["imgd_toy_good"]
     assert (status.distribution, status.version, status.error) == ("imgd_toy_good", "2.5", "")
@@ -112,19 +112,19 @@ def test_an_installed_plugin_is_found_by_its_entry_point(installed: Path) -> Non
 def test_a_plugin_that_cannot_be_imported_becomes_a_status(installed: Path) -> None:
     install(installed, "imgd_toy_broken", "import no_such_library\n")
     install(installed, "imgd_toy_good", GOOD)
-    registry = build_plugin_manager((), selection="imgd_toy_good,imgd_toy_broken")
+    registry = build_plugin_manager((), selection={"imgd_toy_good", "imgd_toy_broken"})
     assert list(registry.analyzers(None)) == ["installed"]
     assert registry.statuses["imgd_toy_broken"].error == "ModuleNotFoundError: No module named 'no_such_library'"
 
 
 def test_a_plugin_with_a_hook_that_imgd_does_not_have_still_serves(installed: Path) -> None:
     install(installed, "imgd_toy_later", GOOD + "\n@hookimpl\ndef imgd_of_a_later_version():\n    return []\n")
-    registry = build_plugin_manager((), selection="imgd_toy_later")
+    registry = build_plugin_manager((), selection={"imgd_toy_later"})
     assert list(registry.analyzers(None)) == ["installed"]
 
 
 def test_the_built_in_analyzers_are_those_of_the_plugin_imgd() -> None:
-    registry = build_plugin_manager(DEFAULT_PLUGINS, selection="")
+    registry = build_plugin_manager(DEFAULT_PLUGINS, selection=set())
     assert set(registry.analyzers(None)) == {"metadata", "preview", "technical"}
     assert set(registry.owners.values()) == set(registry.statuses) == {"imgd"}
 
@@ -138,25 +138,26 @@ def test_it_is_complete_where_every_installed_plugin_serves(installed: Path) -> 
     assert not broken.is_complete
     install(installed, "imgd_toy_good", GOOD)
     assert build_plugin_manager((), selection=every_plugin()).is_complete
-    assert not build_plugin_manager((), selection="").is_complete
+    assert not build_plugin_manager((), selection=set()).is_complete
     install(installed, "imgd_toy_broken", "import no_such_library\n")
     assert not build_plugin_manager((), selection=every_plugin()).is_complete
 
 
-def every_plugin() -> str:
-    return ",".join(each.name for each in importlib.metadata.entry_points(group="imgd"))
+def every_plugin() -> set[str]:
+    return {each.name for each in importlib.metadata.entry_points(group="imgd")}
 
 
 def test_only_the_selected_plugins_are_imported(installed: Path) -> None:
     install(installed, "imgd_toy_good", GOOD)
-    assert build_plugin_manager((), selection="").statuses == {}
+    assert build_plugin_manager((), selection=set()).statuses == {}
     assert "imgd_toy_good" not in sys.modules
     assert plugin_selection({}) is None
-    assert plugin_selection({"IMGD_PLUGINS": "a,b"}) == "a,b"
+    assert plugin_selection({"IMGD_PLUGINS": ""}) == set()
+    assert plugin_selection({"IMGD_PLUGINS": "a, b,"}) == {"a", "b"}
 
 
 def test_a_hook_that_raises_costs_only_its_own_plugin() -> None:
-    registry = build_plugin_manager((Raises(), Brings("fine", Toy)), selection="")
+    registry = build_plugin_manager((Raises(), Brings("fine", Toy)), selection=set())
     assert list(registry.analyzers(None)) == ["toy"]
     assert registry.statuses["raises"].error == "RuntimeError: out of order"
     assert registry.statuses["fine"].error == ""
@@ -199,7 +200,7 @@ def declared(**attributes: object) -> type:
     ],
 )
 def test_a_declaration_that_is_wrong_is_refused_with_its_reason(analyzer: object, problem: str) -> None:
-    registry = build_plugin_manager((Brings("odd", analyzer, declared(name="other")),), selection="")
+    registry = build_plugin_manager((Brings("odd", analyzer, declared(name="other")),), selection=set())
     assert list(registry.analyzers(None)) == ["other"]
     assert problem in registry.statuses["odd"].error
 
@@ -221,7 +222,7 @@ def test_a_declaration_that_is_wrong_is_refused_with_its_reason(analyzer: object
     ],
 )
 def test_a_query_encoder_that_is_wrong_is_refused_with_its_reason(encoder: object, problem: str) -> None:
-    registry = build_plugin_manager((BringsOther(encoders=[encoder, Words]),), selection="")
+    registry = build_plugin_manager((BringsOther(encoders=[encoder, Words]),), selection=set())
     assert registry.query_encoders(None) == {"toy:2": Words}
     assert problem in registry.statuses["other"].error
 
@@ -239,7 +240,7 @@ def test_a_query_encoder_that_is_wrong_is_refused_with_its_reason(encoder: objec
     ],
 )
 def test_an_image_format_that_is_wrong_is_refused_with_its_reason(image_format: object, problem: str) -> None:
-    registry = build_plugin_manager((BringsOther(formats=[image_format, Dots]),), selection="")
+    registry = build_plugin_manager((BringsOther(formats=[image_format, Dots]),), selection=set())
     assert registry.formats() == [Dots]
     assert problem in registry.statuses["other"].error
 
@@ -253,7 +254,7 @@ def test_an_image_format_that_is_wrong_is_refused_with_its_reason(image_format: 
     ],
 )
 def test_a_model_that_is_wrong_is_refused_with_its_reason(model: object, problem: str) -> None:
-    registry = build_plugin_manager((BringsOther(models=[model, MODEL]),), selection="")
+    registry = build_plugin_manager((BringsOther(models=[model, MODEL]),), selection=set())
     assert registry.models() == {"toy": MODEL}
     assert problem in registry.statuses["other"].error
 
@@ -267,7 +268,7 @@ def test_analyzers_that_wait_for_each_other_are_left_out_and_the_circle_is_named
     narcissus = declared(name="narcissus", after=("narcissus",))
     fine = declared(name="fine", after=("a", "toy", "of_another_plugin"))
     plugins = (Brings("first", Toy, *circle[:2]), Brings("second", circle[2], fine), Brings("third", narcissus))
-    registry = build_plugin_manager(plugins, selection="")
+    registry = build_plugin_manager(plugins, selection=set())
     assert registry.analyzers(None) == {"toy": Toy, "fine": fine}
     assert set(registry.owners) == {"toy", "fine"}
     for plugin in ("first", "second"):
@@ -280,7 +281,7 @@ def test_analyzers_that_wait_for_each_other_are_left_out_and_the_circle_is_named
 
 
 def test_the_first_analyzer_of_a_name_keeps_it() -> None:
-    registry = build_plugin_manager((Brings("first", Toy), Brings("second", declared())), selection="")
+    registry = build_plugin_manager((Brings("first", Toy), Brings("second", declared())), selection=set())
     assert registry.analyzers(None) == {"toy": Toy}
     assert "already brought by another plugin" in registry.statuses["second"].error
 
@@ -302,7 +303,7 @@ def test_listeners_are_told_of_analyzed_photos_and_one_that_raises_is_blamed() -
         def imgd_photo_analyzed(self, photo_id: int) -> None:
             raise KeyError(photo_id)
 
-    registry = build_plugin_manager((Listens(), Stumbles()), selection="")
+    registry = build_plugin_manager((Listens(), Stumbles()), selection=set())
     assert registry.has_listeners()
     registry.photo_analyzed(7, "/photos/a.jpg", "toy")
     assert heard == [("/photos/a.jpg", "toy")]

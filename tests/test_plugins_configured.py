@@ -60,7 +60,7 @@ class SizedWords(QueryEncoder[Chosen]):
 
 
 def test_settings_say_what_an_analyzer_declares() -> None:
-    registry = build_plugin_manager((Brings("toys", Toy, Sized),), selection="")
+    registry = build_plugin_manager((Brings("toys", Toy, Sized),), selection=set())
     made = registry.configured(registry.analyzers(None), lambda _name: Chosen("large"))
     assert made["toy"] is Toy
     assert (made["sized"].requires, made["sized"].needs.edge) == (("large",), 336)
@@ -77,20 +77,20 @@ def test_settings_say_what_an_analyzer_declares() -> None:
     ],
 )
 def test_an_analyzer_that_its_settings_make_invalid_is_named_and_left_out(model: str, problem: str) -> None:
-    registry = build_plugin_manager((Brings("toys", Toy, Sized),), selection="")
+    registry = build_plugin_manager((Brings("toys", Toy, Sized),), selection=set())
     assert list(registry.configured(registry.analyzers(None), lambda _name: Chosen(model))) == ["toy"]
     assert problem in registry.statuses["toys"].error
 
 
 def test_settings_say_which_space_an_encoder_serves() -> None:
-    registry = build_plugin_manager((BringsOther(encoders=[SizedWords, Words]),), selection="")
+    registry = build_plugin_manager((BringsOther(encoders=[SizedWords, Words]),), selection=set())
     settings = {"sized": Chosen("large"), "": None}
     made = registry.query_encoders(None, settings.__getitem__)
     assert {space: each.dimensions for space, each in made.items()} == {"sized:large": 5, "toy:2": 2}
 
 
 def test_a_space_of_earlier_settings_gets_its_own_encoder() -> None:
-    registry = build_plugin_manager((BringsOther(encoders=[Words, SizedWords]),), selection="")
+    registry = build_plugin_manager((BringsOther(encoders=[Words, SizedWords]),), selection=set())
     found = registry.former_encoders(None, lambda _name: Chosen(), ["sized:tiny", "other:3", "sized:raises"])
     assert {space: each.dimensions for space, each in found.items()} == {"sized:tiny": 4}
     assert "no such model" in registry.statuses["other"].error

@@ -84,7 +84,7 @@ def look(distribution: str, models_dir: Path) -> Inspected:
 
     found = importlib.metadata.distribution(distribution)
     entries = [each.name for each in found.entry_points if each.group == PROJECT]
-    registry = build_plugin_manager(DEFAULT_PLUGINS, selection=",".join(entries))
+    registry = build_plugin_manager(DEFAULT_PLUGINS, selection=set(entries))
     settings = Settings()
     declared = registry.analyzers(settings)
     defaults = default_settings(declared)

@@ -22,8 +22,8 @@ import msgspec
 
 import imgd
 from imgd.errors import DiskFullError, PluginInstallError
+from imgd.hookspecs import PROJECT
 
-GROUP = "imgd"
 FIRST_PARTY = ("caption", "clip", "concepts", "faces", "ocr")
 SAME_FILES = (
     ("opencv-python-headless", "opencv-python", "opencv-contrib-python", "opencv-contrib-python-headless"),
@@ -64,7 +64,7 @@ def installed() -> dict[str, importlib.metadata.Distribution]:
 
 
 def is_plugin(distribution: importlib.metadata.Distribution) -> bool:
-    return any(each.group == GROUP for each in distribution.entry_points)
+    return any(each.group == PROJECT for each in distribution.entry_points)
 
 
 def plugin_named(name: str) -> importlib.metadata.Distribution:
@@ -82,7 +82,7 @@ def plugin_named(name: str) -> importlib.metadata.Distribution:
         if found is not None and is_plugin(found):
             return found
     for found in there.values():
-        if any(each.group == GROUP and each.name == name for each in found.entry_points):
+        if any(each.group == PROJECT and each.name == name for each in found.entry_points):
             return found
     if canonical(name) in there:
         raise PluginInstallError(

@@ -198,7 +198,7 @@ def _advice(session: Session, found: Inspected) -> list[str]:
     if found.error:
         return [f"`imgctl plugins uninstall {found.distribution}` removes it."]
     selection = plugin_selection()
-    if selection is not None and not set(found.entries) & {each.strip() for each in selection.split(",")}:
+    if selection is not None and selection.isdisjoint(found.entries):
         advice.append(f"IMGD_PLUGINS leaves it out here: add {','.join(found.entries)} to it, or unset it.")
     if found.missing:
         missing = " ".join(found.missing)

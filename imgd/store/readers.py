@@ -22,13 +22,13 @@ def declare_reads(connection: sqlite3.Connection, analyzer: str, names: Sequence
 def owe_readers(
     connection: sqlite3.Connection, found: Collection[tuple[int, int]], committed: Collection[tuple[int, int]]
 ) -> int:
-    """Whoever reads one of the findings `found` owes its photos anew, as soon as these were owed: what reads a
-    new analyzer does not wait until that has come to the end of the library. Returns how many jobs.
+    """Whoever reads one of the findings `found` owes its photos anew, as soon as these were owed: what reads
+    a new analyzer does not wait until that has come to the end of the library. Returns how many jobs.
 
     Both are (photo id, analyzer id), and what is `found` is still owed. `committed`: whoever's turn it was in
-    the same commit, with or without a finding: a photo is on its way once at a time, and analyzers work on it in
-    their order, so these have read what was found. An analyzer without any finding of a photo yet owes nothing
-    more than it does. Where a person asked for what is found, nobody asked for its readers.
+    the same commit, with or without a finding: a photo is on its way once at a time, and analyzers work on it
+    in their order, so these have read what was found. An analyzer without any finding of a photo yet owes
+    nothing more than it does. Where a person asked for what is found, nobody asked for its readers.
     """
     readers: dict[int, list[int]] = defaultdict(list)
     for read_id, reader_id in connection.execute(_SQL["readers"]):

@@ -64,7 +64,7 @@ def analyzer_problems(
 
 
 def _plain_problems(analyzer: AnalyzerClass, *, named: bool = True) -> list[str]:
-    registry = build_plugin_manager((_Plugin(analyzer),), selection="")
+    registry = build_plugin_manager((_Plugin(analyzer),), selection=set())
     registry.analyzers(None)
     problems = [status.error for status in registry.statuses.values() if status.error]
     return problems + ([problem] if named and (problem := by_name_problem(analyzer)) else [])
@@ -98,7 +98,7 @@ def encoder_problems(
 
 
 def _plain_encoder_problems(encoder: EncoderClass, settings: Any) -> list[str]:
-    registry = build_plugin_manager((_EncoderPlugin(encoder),), selection="")
+    registry = build_plugin_manager((_EncoderPlugin(encoder),), selection=set())
     registry.query_encoders(None, lambda _analyzer: settings)
     return [status.error for status in registry.statuses.values() if status.error]
 

@@ -81,7 +81,7 @@ class Bench:
         )
 
     def roster(self, **changes: Any) -> Roster:
-        registry = build_plugin_manager([Plugin()], selection="")
+        registry = build_plugin_manager([Plugin()], selection=set())
         return Roster(registry, dataclasses.replace(self.settings, **changes), self.models)
 
     def fetch(self) -> None:
@@ -248,7 +248,7 @@ class ReadingPlugin:
 
 
 def modes_of_readers(bench: Bench, **modes: str) -> dict[str, str]:
-    registry = build_plugin_manager([ReadingPlugin()], selection="")
+    registry = build_plugin_manager([ReadingPlugin()], selection=set())
     chosen = {name.replace("_", "-"): RunMode(mode) for name, mode in modes.items()}
     roster = Roster(registry, dataclasses.replace(bench.settings, run_modes=chosen), bench.models)
     return {each.name: each.run.value for each in roster.declarations()}
@@ -281,7 +281,7 @@ def test_an_analyzer_does_not_wait_for_one_whose_model_is_missing(bench: Bench) 
         def imgd_analyzers(self, settings: object) -> list[type]:
             return [ReaderOfModelled, Modelled]
 
-    roster = Roster(build_plugin_manager([WithReader()], selection=""), bench.settings, bench.models)
+    roster = Roster(build_plugin_manager([WithReader()], selection=set()), bench.settings, bench.models)
     assert states(roster) == {"reader": AnalyzerState.READY, "modelled": AnalyzerState.WAITING}
     assert {each.name: each.after for each in roster.declarations()} == {"reader": ("modelled",), "modelled": ()}
 

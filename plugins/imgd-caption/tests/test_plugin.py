@@ -11,7 +11,7 @@ HEAVY = ("torch", "transformers", "torchvision", "PIL", "numpy")
 
 
 def test_the_entry_point_brings_the_analyzer_and_its_models() -> None:
-    registry = build_plugin_manager((), selection="caption")
+    registry = build_plugin_manager((), selection={"caption"})
     assert registry.statuses["caption"].error == ""
     assert registry.analyzers(None) == {"caption": CaptionAnalyzer}
     assert list(registry.models()) == ["blip-base", "blip-large"]

@@ -24,7 +24,7 @@ HEAVY = ("numpy", "onnxruntime", "PIL", "tokenizers", "torch", "open_clip", "saf
 
 
 def test_the_entry_point_brings_the_analyzer_its_encoder_and_the_catalogue() -> None:
-    registry = build_plugin_manager((), selection="clip")
+    registry = build_plugin_manager((), selection={"clip"})
     analyzers = registry.analyzers(None)
     declared = registry.configured(analyzers, lambda _name: ClipSettings())
     encoders = registry.query_encoders(None, lambda _name: ClipSettings())

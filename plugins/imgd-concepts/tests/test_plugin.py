@@ -11,7 +11,7 @@ HEAVY = ("cv2", "onnxruntime", "ai_edge_litert", "tokenizers", "numpy")
 
 
 def test_the_entry_point_brings_the_analyzers_their_encoders_and_models() -> None:
-    registry = build_plugin_manager((), selection="concepts")
+    registry = build_plugin_manager((), selection={"concepts"})
     assert registry.statuses["concepts"].error == ""
     assert registry.analyzers(None) == {"concepts": ConceptAnalyzer, "descriptions": DescriptionAnalyzer}
     assert registry.query_encoders(None) == {

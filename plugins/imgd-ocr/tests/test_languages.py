@@ -77,7 +77,7 @@ def test_settings_decide_about_the_size_of_photos() -> None:
 def test_a_language_nobody_reads_is_a_configuration_error_with_those_there_are(tmp_path: Path) -> None:
     config = tmp_path / "imgd.toml"
     config.write_text('[analyzers.ocr]\nlanguages = ["en", "rus"]\n')
-    registry = build_plugin_manager((), selection="ocr")
+    registry = build_plugin_manager((), selection={"ocr"})
 
     def schemas(settings: Settings) -> KnownAnalyzers:
         return KnownAnalyzers({name: each.settings_type for name, each in registry.analyzers(settings).items()})

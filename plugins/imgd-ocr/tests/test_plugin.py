@@ -9,7 +9,7 @@ HEAVY = ("cv2", "onnxruntime", "rapidocr", "numpy")
 
 
 def test_the_entry_point_brings_the_analyzer_and_the_models_of_further_scripts() -> None:
-    registry = build_plugin_manager((), selection="ocr")
+    registry = build_plugin_manager((), selection={"ocr"})
     assert registry.statuses["ocr"].error == ""
     assert registry.analyzers(None) == {"ocr": OcrAnalyzer}
     assert OcrAnalyzer.requires == ()
