@@ -88,9 +88,9 @@ class Committer:
         if len(self._waiting) >= self._photos or self._bytes >= _FULL_BYTES:
             self._full.set()
 
-    def flush(self) -> None:
-        """Commit without waiting for more: nothing more is on its way."""
-        if self._waiting:
+    def flush(self, on_their_way: int = 0) -> None:
+        """Commit without waiting for more where no more photos are on their way than those that wait."""
+        if self._waiting and len(self._waiting) >= on_their_way:
             self._full.set()
 
     async def _run(self) -> None:

@@ -244,6 +244,7 @@ class Flights:
         self._listener.findings_committed(committed)
         if more:
             self._owed()
+        self.committer.flush(len(self._flights))  # what came meanwhile may be all that is left
         self._moved()
 
     # ------------------------------------------------------------------ outcomes
@@ -386,8 +387,7 @@ class Flights:
             self._flights.pop(flight.plan.photo.photo_id, None)
             if flight.look_again or not flight.plan.complete:  # what it waited for may have broken
                 self._owed()
-        if self.committer.backlog >= len(self._flights):
-            self.committer.flush()  # nothing more is on its way
+        self.committer.flush(len(self._flights))
         self._moved()
 
 

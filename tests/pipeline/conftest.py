@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -23,3 +23,17 @@ def toys(monkeypatch: pytest.MonkeyPatch) -> None:
 def library(tmp_path: Path) -> Iterator[Library]:
     with open_library(tmp_path) as opened:
         yield opened
+
+
+@pytest.fixture
+def let_through(library: Library) -> Iterator[Callable[[int], None]]:
+    """Lets so many more photos through to the toy analyzer `gated`."""
+    gate = library.root.with_name("gate")
+    os.mkfifo(gate)
+    descriptor = os.open(gate, os.O_RDWR)
+
+    def let(count: int) -> None:
+        os.write(descriptor, bytes(count))
+
+    yield let
+    os.close(descriptor)

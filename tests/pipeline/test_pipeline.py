@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import os
+import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
-from pipeline_library import Library, analyze_all, make_photos, with_pipeline, write_photo
+from pipeline_library import AheadClock, Library, analyze_all, make_photos, with_pipeline, write_photo
 
-from imgd.config import PipelineSettings
+from imgd.config import LaneSettings
+from imgd.pipeline import pool
 from imgd.pipeline.process import ChildStarter
 from imgd.pipeline.scheduler import Pipeline
 from imgd.store.jobs import QueuePosition
+
+NEVER_S = 3600.0
 
 
 def test_every_owed_analyzer_gets_each_photo_at_its_own_size(library: Library) -> None:
@@ -38,10 +43,13 @@ def test_every_owed_analyzer_gets_each_photo_at_its_own_size(library: Library) -
 def test_lanes_receive_batches(library: Library) -> None:
     from toy_analyzers import Lane
 
+    library.settings = dataclasses.replace(
+        library.settings, lanes=LaneSettings(devices=("cpu",), batch_wait_s=NEVER_S)
+    )
     active = library.activate(Lane)
     make_photos(library, [f"{number}.jpg" for number in range(16)])
     asyncio.run(analyze_all(library, active))
-    assert max(facts["batch"] for facts in library.findings("lane").values()) == 4
+    assert {facts["batch"] for facts in library.findings("lane").values()} == {4}
 
 
 def test_a_model_analyzer_says_what_runs_it_and_where(library: Library) -> None:
@@ -98,7 +106,6 @@ def test_a_broken_image_fails_with_its_reason_and_still_gives_what_needs_no_pixe
     [
         ("Crash", "signal 11"),
         ("LaneCrash", "signal 11"),
-        ("Hang", "longer than 3 s"),
         ("Raise", "no such thing"),
         ("Nan", "NaN"),
         ("Refuse", "not my kind"),
@@ -118,6 +125,30 @@ def test_a_bad_analyzer_costs_only_its_finding_of_the_bad_photo(library: Library
     assert len(library.findings(bad.name)) == 12
     assert reason in library.failures()["bad.jpg", bad.name]
     assert len(library.findings("header")) >= 12
+    assert library.owed() == 0
+
+
+def test_a_photo_that_hangs_its_worker_costs_nothing_but_itself(
+    library: Library, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from toy_analyzers import Hang, Header
+
+    clock = AheadClock()
+    monkeypatch.setattr(pool, "time", clock)
+    active = library.activate(Header, Hang)
+    make_photos(library, [f"{number}.jpg" for number in range(6)] + ["bad.jpg"])
+    bad, hangs = os.fsencode(library.root / "bad.jpg"), library.root / "bad.hangs"
+
+    async def run_out_of_time(pipeline: Pipeline, _starter: ChildStarter) -> None:
+        (hand,) = pipeline._pool._hands
+        while not hangs.exists() or hand.tasks[0].path != bad:  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+        clock.ahead_s = library.settings.decode.timeout_s
+
+    asyncio.run(analyze_all(library, active, workers=1, during=run_out_of_time))
+    assert library.failures() == {("bad.jpg", "hang"): "analyzer hang: it took longer than 120 s"}
+    assert len(library.findings("hang")) == 6
+    assert len(library.findings("header")) == 7
     assert library.owed() == 0
 
 
@@ -163,33 +194,65 @@ def test_a_change_while_a_photo_is_analyzed_is_never_lost(library: Library) -> N
     assert {tuple(facts["full"]) for facts in library.findings("shape").values()} == {(300, 300)}
 
 
-def test_a_photo_that_comes_due_while_the_rest_of_the_queue_is_read_is_tried_then(library: Library) -> None:
-    from toy_analyzers import Shape
+def test_a_photo_that_comes_due_while_the_rest_of_the_queue_is_read_is_tried_then(
+    library: Library, let_through: Callable[[int], None]
+) -> None:
+    from toy_analyzers import Gated
 
-    active = library.activate(Shape)
+    active = library.activate(Gated)
     make_photos(library, [f"{number:03}.jpg" for number in range(600)])
     put_off = "UPDATE jobs SET not_before = ? WHERE photo_id = (SELECT MIN(id) FROM photos)"
     library.database.write(lambda c: c.execute(put_off, (time.time() + 3600,))).result()
 
     async def come_due(pipeline: Pipeline, _starter: ChildStarter) -> None:
-        while not library.findings("shape"):  # noqa: ASYNC110 - the database tells nobody
+        let_through(1)
+        while not library.findings("gated"):  # noqa: ASYNC110 - the database tells nobody
             await asyncio.sleep(0.01)
         assert pipeline.busy
         library.database.write(lambda c: c.execute(put_off, (time.time(),))).result()
+        let_through(600)
 
     asyncio.run(analyze_all(library, active, during=come_due, until=lambda: library.owed() == 0))
-    assert len(library.findings("shape")) == 600
+    assert len(library.findings("gated")) == 600
 
 
 def test_commits_under_load_hold_fifty_photos_each(library: Library) -> None:
     from toy_analyzers import Header, Shape
 
-    library.settings = with_pipeline(library.settings, commit_interval_s=PipelineSettings().commit_interval_s)
+    library.settings = with_pipeline(library.settings, commit_photos=50, commit_interval_s=NEVER_S)
     active = library.activate(Shape, Header)
     make_photos(library, [f"{number:03}.jpg" for number in range(400)])
     heard = asyncio.run(analyze_all(library, active))
     assert len(library.findings("shape")) == 400
     assert len(heard.commits) <= 400 // 50
+
+
+def test_the_last_photos_are_committed_at_once_though_they_came_during_a_commit(
+    library: Library, let_through: Callable[[int], None]
+) -> None:
+    from toy_analyzers import Gated
+
+    library.settings = with_pipeline(library.settings, commit_photos=2, commit_interval_s=NEVER_S)
+    active = library.activate(Gated)
+    make_photos(library, ["a.jpg", "b.jpg", "c.jpg"])
+    go_on = threading.Event()
+
+    async def hold_up_the_commit(pipeline: Pipeline, _starter: ChildStarter) -> None:
+        flights = pipeline._flights
+
+        def state() -> tuple[int, int]:
+            """How many photos are done, and how many of them wait for a commit to begin."""
+            return sum(not each.is_out for each in flights._flights.values()), flights.committer.backlog
+
+        library.database.write(lambda _: go_on.wait())
+        for count, reached in ((2, (2, 0)), (1, (3, 1))):
+            let_through(count)
+            while state() != reached:  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
+        go_on.set()
+
+    heard = asyncio.run(analyze_all(library, active, during=hold_up_the_commit))
+    assert [len(each.counted) for each in heard.commits] == [2, 1]
 
 
 def test_no_process_is_left_behind(library: Library) -> None:

@@ -50,6 +50,19 @@ class Header(Analyzer[None]):
         ]
 
 
+class Gated(Analyzer[None]):
+    """Takes a byte out of the pipe beside its photo's folder for each photo, and waits until there is one."""
+
+    name = "gated"
+    version = "1"
+
+    def analyze(self, photos: Sequence[PhotoInput]) -> list[Finding]:
+        with Path(photos[0].path).parent.with_name("gate").open("rb", buffering=0) as gate:
+            for _ in photos:
+                gate.read(1)
+        return [Finding() for _ in photos]
+
+
 class Unlinking(Analyzer[None]):
     """Finds its photo's file gone, just when it looks into it."""
 
@@ -141,9 +154,12 @@ class LaneCrash(Crash):
 
 
 class Hang(_Bad):
+    """Leaves a file beside the photo that it hangs at."""
+
     name = "hang"
 
     def misbehave(self, photo: PhotoInput) -> Finding:
+        Path(photo.path).with_suffix(".hangs").touch()
         while True:
             time.sleep(60)
 
