@@ -8,8 +8,10 @@ import signal
 
 import pytest
 from lane_bench import NEVER_S, running
+from pipeline_library import AheadClock
 
 from imgd.pipeline import lanes
+from imgd.pipeline.arena import MAX_PROCESSES
 from imgd.pipeline.lanes import MAX_KILLS
 from imgd.pipeline.messages import LaneBatch
 
@@ -73,13 +75,21 @@ def test_a_batch_that_ends_the_lane_is_halved_until_the_photo_is_found(bad: str,
     asyncio.run(work())
 
 
-def test_a_photo_that_hangs_the_lane_is_found_too() -> None:
+def test_a_photo_that_hangs_the_lane_is_found_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = AheadClock()
+    monkeypatch.setattr(lanes, "time", clock)
+
     async def work() -> None:
-        async with running("Report", timeout_s=1.5) as (bench, _):
+        async with running("Report", timeout_s=600.0) as (bench, _):
             bench.submit("a", "hang")
+            for hanging in ("report 1", "report 3"):  # both together; then each alone
+                while bench.arena.read_line(MAX_PROCESSES - 1) != hanging:  # noqa: ASYNC110
+                    await asyncio.sleep(0.01)
+                clock.ahead_s += 600.0
+                bench.lane._changed.set()
             outcomes = await bench.hear(2)
             assert outcomes["a"].finding is not None
-            assert outcomes["hang"].reason == "report took longer than 1.5 s at it"
+            assert outcomes["hang"].reason == "report took longer than 600 s at it"
 
     asyncio.run(work())
 
@@ -131,9 +141,8 @@ def test_an_idle_lane_unloads_its_models_and_the_next_photo_starts_it_again() ->
         async with running("Report", idle_s=0.1) as (bench, starter):
             bench.submit("a")
             await bench.hear(1)
-            async with asyncio.timeout(20):
-                while len(starter.pids) > 1:  # noqa: ASYNC110
-                    await asyncio.sleep(0.01)
+            while len(starter.pids) > 1:  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
             bench.submit("b")
             await bench.hear(2)
             assert bench.facts("a")["pid"] != bench.facts("b")["pid"]
@@ -275,10 +284,10 @@ def test_a_lane_makes_its_batches_as_large_as_its_memory_allows() -> None:
 def test_a_batch_is_begun_before_the_last_one_is_finished() -> None:
     async def work() -> None:
         async with running("Ahead") as (bench, _):
-            bench.submit(*"abcdefgh", analyzer="ahead")
+            bench.submit("a>", "b", "c>", "d", "e>", "f", "g", "h", analyzer="ahead")
             await bench.hear(8)
-            assert bench.facts("a")["calls"] == ["begin a", "begin c", "finish a"]
-            assert bench.facts("g")["calls"][-2:] == ["finish e", "finish g"]
+            assert bench.facts("a>")["calls"] == ["begin a>", "begin c>", "finish a>"]
+            assert bench.facts("g")["calls"][-3:] == ["begin g", "finish e>", "finish g"]
 
     asyncio.run(work())
 
@@ -336,13 +345,15 @@ def test_a_suspected_batch_is_alone_in_the_lane() -> None:
 
 def test_an_analyzer_that_hangs_when_its_idle_lane_closes_it_costs_no_photo() -> None:
     async def work() -> None:
-        async with running("LaneClinging", timeout_s=4.0, idle_s=0.1) as (bench, starter):
+        async with running("LaneClinging") as (bench, starter):
             bench.submit("a", analyzer="laneclinging")
             await bench.hear(1)
             (pid,) = starter.pids[1:]
-            async with asyncio.timeout(20):
-                while pid in starter.pids:  # noqa: ASYNC110
-                    await asyncio.sleep(0.01)
+            bench.lane._idle_s, bench.lane._timeout_s = 0.0, 0.5
+            bench.lane._changed.set()
+            while pid in starter.pids:  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
+            bench.lane._idle_s = bench.lane._timeout_s = NEVER_S
             bench.submit("b", analyzer="laneclinging")
             outcomes = await bench.hear(2)
             assert all(outcome.finding for outcome in outcomes.values())

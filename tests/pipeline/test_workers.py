@@ -7,12 +7,13 @@ import dataclasses
 import fcntl
 import os
 import signal
+from types import SimpleNamespace
 
 import pytest
 from pipeline_library import Library, analyze_all, make_photos, with_pipeline
 
 from imgd.config import DecodeSettings
-from imgd.pipeline import capacity
+from imgd.pipeline import capacity, pool
 from imgd.pipeline.messages import WAITING
 from imgd.pipeline.process import ChildStarter
 from imgd.pipeline.scheduler import Pipeline
@@ -76,10 +77,11 @@ def test_the_time_that_a_worker_waits_for_its_turn_is_not_its_photos(
     assert set(library.findings("dawdle")) == {"bad.jpg"}
 
 
-def test_analyzers_that_hang_when_closed_cost_no_photo(library: Library) -> None:
+def test_analyzers_that_hang_when_closed_cost_no_photo(library: Library, monkeypatch: pytest.MonkeyPatch) -> None:
     from toy_analyzers import Clinging
 
-    library.settings = dataclasses.replace(library.settings, decode=DecodeSettings(timeout_s=5.0))
+    monkeypatch.setattr(pool, "time", SimpleNamespace(monotonic=lambda: 0.0))  # no photo's time runs out
+    library.settings = dataclasses.replace(library.settings, decode=DecodeSettings(timeout_s=1.0))
     library.settings = with_pipeline(library.settings, recycle_after=3)
     active = library.activate(Clinging)
     make_photos(library, [f"{number}.jpg" for number in range(5)])
