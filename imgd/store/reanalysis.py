@@ -173,9 +173,10 @@ def stretches(connection: sqlite3.Connection) -> list[tuple[int, int]]:
 def owe_again(connection: sqlite3.Connection, row: AnalyzerRow, stretch: tuple[int, int], priority: int) -> int:
     """Owe the analyzer all photos of a stretch, whatever it found; returns how many. On request: those that it was
     ever asked for."""
-    name = "owe_known" if row.run is RunMode.REQUEST else "owe_all"
-    values = {"analyzer": row.id, "priority": priority, "first": stretch[0], "last": stretch[1]}
-    return connection.execute(_SQL[name], values).rowcount
+    photos = _present_between(connection, stretch)
+    if row.run is RunMode.REQUEST:
+        photos = _those("known", connection, row, photos)
+    return _owe(connection, row, photos, priority)
 
 
 def owe_earlier(connection: sqlite3.Connection, row: AnalyzerRow, priority: int) -> int:
@@ -187,14 +188,30 @@ def owe_photos(
     connection: sqlite3.Connection, row: AnalyzerRow, photos: Sequence[int], priority: int, *, again: bool
 ) -> int:
     """Owe the analyzer these photos: with `again` all, else those without a current finding; returns how many."""
-    values = {"analyzer": row.id, "priority": priority, "photos": json.dumps(list(photos))}
-    return connection.execute(_SQL["owe_photos" if again else "owe_lacking"], values).rowcount
+    wanted = json.dumps(list(photos))
+    return _owe(connection, row, wanted if again else _those("lacking", connection, row, wanted), priority)
 
 
 def owe_lacking(connection: sqlite3.Connection, row: AnalyzerRow, stretch: tuple[int, int], priority: int) -> int:
     """Owe the analyzer the photos of a stretch that have no current finding of it; returns how many."""
-    values = {"analyzer": row.id, "priority": priority, "first": stretch[0], "last": stretch[1]}
-    return connection.execute(_SQL["owe_all_lacking"], values).rowcount
+    photos = _present_between(connection, stretch)
+    return _owe(connection, row, _those("lacking", connection, row, photos), priority)
+
+
+def _present_between(connection: sqlite3.Connection, stretch: tuple[int, int]) -> str:
+    """Ids of photos, here and below as a JSON array: from one statement to the next they need no other form."""
+    values = {"first": stretch[0], "last": stretch[1]}
+    return str(connection.execute(_SQL["present_between"], values).fetchone()[0])
+
+
+def _those(name: str, connection: sqlite3.Connection, row: AnalyzerRow, photos: str) -> str:
+    """Those of `photos` that the statement `name` lets pass."""
+    return str(connection.execute(_SQL[name], {"analyzer": row.id, "photos": photos}).fetchone()[0])
+
+
+def _owe(connection: sqlite3.Connection, row: AnalyzerRow, photos: str, priority: int) -> int:
+    values = {"analyzer": row.id, "photos": photos, "priority": priority}
+    return connection.execute(_SQL["owe"], values).rowcount
 
 
 # ---------------------------------------------------------------------- counting

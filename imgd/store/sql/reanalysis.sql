@@ -83,24 +83,31 @@ CROSS JOIN findings ON findings.photo_id = photos.id AND findings.analyzer_id = 
 WHERE findings.generation = analyzers.generation AND findings.revision = photos.revision
   AND findings.analyzed_at < :before AND photos.width > 0 AND photos.height > 0;
 
--- Of all photos from :first to :last. What is owed already stays as urgent as it is.
--- name: owe_all
-INSERT INTO jobs (photo_id, analyzer_id, priority)
-SELECT photos.id, :analyzer, :priority
-FROM photos
-WHERE photos.id BETWEEN :first AND :last AND photos.state = 'present'
-ON CONFLICT (photo_id, analyzer_id) DO UPDATE
-    SET priority = CASE state WHEN 'owed' THEN MIN(priority, excluded.priority) ELSE excluded.priority END,
-        state = 'owed', attempts = 0, not_before = 0, reason = '';
+-- name: present_between
+SELECT json_group_array(id) FROM photos WHERE id BETWEEN :first AND :last AND state = 'present';
 
--- Of photos that have a finding or were asked for before.
--- name: owe_known
+-- Those of :photos that have a finding or were asked for before.
+-- name: known
+SELECT json_group_array(wanted.value)
+FROM json_each(:photos) AS wanted
+WHERE EXISTS (SELECT 1 FROM findings WHERE photo_id = wanted.value AND analyzer_id = :analyzer)
+   OR EXISTS (SELECT 1 FROM jobs WHERE photo_id = wanted.value AND analyzer_id = :analyzer);
+
+-- Those of :photos that have no current finding.
+-- name: lacking
+SELECT json_group_array(photos.id)
+FROM json_each(:photos) AS wanted CROSS JOIN photos ON photos.id = wanted.value
+CROSS JOIN analyzers ON analyzers.id = :analyzer
+WHERE NOT EXISTS (SELECT 1 FROM findings
+                  WHERE findings.photo_id = photos.id AND findings.analyzer_id = analyzers.id
+                    AND findings.generation = analyzers.generation AND findings.revision = photos.revision);
+
+-- What is owed already stays as urgent as it is.
+-- name: owe
 INSERT INTO jobs (photo_id, analyzer_id, priority)
 SELECT photos.id, :analyzer, :priority
-FROM photos
-WHERE photos.id BETWEEN :first AND :last AND photos.state = 'present'
-  AND (EXISTS (SELECT 1 FROM findings WHERE findings.photo_id = photos.id AND findings.analyzer_id = :analyzer)
-       OR EXISTS (SELECT 1 FROM jobs WHERE jobs.photo_id = photos.id AND jobs.analyzer_id = :analyzer))
+FROM json_each(:photos) AS wanted CROSS JOIN photos ON photos.id = wanted.value
+WHERE photos.state = 'present'
 ON CONFLICT (photo_id, analyzer_id) DO UPDATE
     SET priority = CASE state WHEN 'owed' THEN MIN(priority, excluded.priority) ELSE excluded.priority END,
         state = 'owed', attempts = 0, not_before = 0, reason = '';
@@ -114,39 +121,3 @@ CROSS JOIN findings ON findings.analyzer_id = analyzers.id AND findings.generati
 CROSS JOIN photos ON photos.id = findings.photo_id
 WHERE analyzers.id = :analyzer AND photos.state = 'present'
 ON CONFLICT (photo_id, analyzer_id) DO NOTHING;
-
--- name: owe_photos
-INSERT INTO jobs (photo_id, analyzer_id, priority)
-SELECT photos.id, :analyzer, :priority
-FROM json_each(:photos) AS wanted CROSS JOIN photos ON photos.id = wanted.value
-WHERE photos.state = 'present'
-ON CONFLICT (photo_id, analyzer_id) DO UPDATE
-    SET priority = CASE state WHEN 'owed' THEN MIN(priority, excluded.priority) ELSE excluded.priority END,
-        state = 'owed', attempts = 0, not_before = 0, reason = '';
-
--- As owe_photos, where there is no current finding.
--- name: owe_lacking
-INSERT INTO jobs (photo_id, analyzer_id, priority)
-SELECT photos.id, analyzers.id, :priority
-FROM json_each(:photos) AS wanted CROSS JOIN photos ON photos.id = wanted.value
-CROSS JOIN analyzers ON analyzers.id = :analyzer
-WHERE photos.state = 'present'
-  AND NOT EXISTS (SELECT 1 FROM findings
-                  WHERE findings.photo_id = photos.id AND findings.analyzer_id = analyzers.id
-                    AND findings.generation = analyzers.generation AND findings.revision = photos.revision)
-ON CONFLICT (photo_id, analyzer_id) DO UPDATE
-    SET priority = CASE state WHEN 'owed' THEN MIN(priority, excluded.priority) ELSE excluded.priority END,
-        state = 'owed', attempts = 0, not_before = 0, reason = '';
-
--- As owe_lacking, of all photos from :first to :last.
--- name: owe_all_lacking
-INSERT INTO jobs (photo_id, analyzer_id, priority)
-SELECT photos.id, analyzers.id, :priority
-FROM photos CROSS JOIN analyzers ON analyzers.id = :analyzer
-WHERE photos.id BETWEEN :first AND :last AND photos.state = 'present'
-  AND NOT EXISTS (SELECT 1 FROM findings
-                  WHERE findings.photo_id = photos.id AND findings.analyzer_id = analyzers.id
-                    AND findings.generation = analyzers.generation AND findings.revision = photos.revision)
-ON CONFLICT (photo_id, analyzer_id) DO UPDATE
-    SET priority = CASE state WHEN 'owed' THEN MIN(priority, excluded.priority) ELSE excluded.priority END,
-        state = 'owed', attempts = 0, not_before = 0, reason = '';
