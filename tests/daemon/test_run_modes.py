@@ -247,6 +247,7 @@ def test_other_settings_are_told_at_the_start_and_in_the_status(library: Daemon)
     assert "With the next start, words is analyzed again: other settings" in checked.out
     library.start()
     assert "words is analyzed again: other settings" in library.said
+    library.until(lambda: library.status()["roots"][0]["state"] == "offline")
     (entry,) = plan(library)["entries"][:1]
     assert entry["analyzer"] == "words"
     assert entry["reasons"] == {"other settings": COUNT}
