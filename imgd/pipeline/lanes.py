@@ -183,7 +183,9 @@ class Lane:
             self.runtimes = ready.runtimes
             for name, size in ready.batch_sizes.items():
                 self._pending[name].resize(size)
-            log.info("lane %s: at most %s photos at once, in %d MB", self.device, ready.batch_sizes, ready.room_mb)
+            if ready.batch_sizes:
+                said = "lane %s: at most %s photos at once, in %d MB"
+                log.info(said, self.device, ready.batch_sizes, ready.room_mb)
         receiver = asyncio.create_task(self._receive(channel))
         receiver.add_done_callback(lambda _task: self._changed.set())
         try:
