@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 
+import pytest
 from pipeline_library import Library, analyze_all, make_photos
 
 from imgd.domain import Outcome, StoredFinding, Text
 from imgd.store.findings import commit
+from imgd.store.readers import declare_reads
 
 
 def test_what_reads_a_model_runs_in_the_same_pass_over_the_photo(library: Library) -> None:
@@ -85,6 +87,26 @@ def test_what_reads_a_model_that_is_put_off_waits_with_it(library: Library) -> N
     assert library.findings("lengths").keys() == {"a.jpg"}
     put_off = library.rows("SELECT reason FROM jobs WHERE state = 'owed' AND not_before > 0 ORDER BY reason")
     assert put_off == [("The disk is full: no room",), ("waits for captions",)]
+
+
+def test_what_reads_a_model_that_comes_later_follows_it_photo_by_photo(
+    library: Library, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from toy_chain import Captions, Lengths
+
+    monkeypatch.setattr("imgd.pipeline.scheduler._CLAIM_PHOTOS", 4)
+    monkeypatch.setattr("imgd.pipeline.scheduler._MAX_IN_FLIGHT", 4)
+    active = library.activate(Lengths)
+    make_photos(library, [f"{number}.jpg" for number in range(24)])
+    asyncio.run(analyze_all(library, active))
+    active = library.activate(Lengths, Captions)
+    library.database.write(lambda connection: declare_reads(connection, "lengths", Lengths.after)).result()
+    heard = asyncio.run(analyze_all(library, active))
+    assert {facts["length"] for facts in library.findings("lengths").values()} == {10}
+    ids = {each.name: each.id for each in active}
+    found = [outcome.analyzer_id for commit in heard.commits for outcome in commit.counted]
+    assert sorted(found) == sorted([*ids.values()] * 24)
+    assert ids["captions"] in found[found.index(ids["lengths"]) :]
 
 
 def test_an_inline_analyzer_goes_on_without_a_model_that_breaks_late(library: Library) -> None:
