@@ -3,7 +3,6 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-import time
 from pathlib import Path
 
 import pytest
@@ -25,15 +24,17 @@ def test_a_new_photo_is_registered_when_its_writer_has_closed_it(watched, photos
     assert watched.rows("SELECT DISTINCT priority FROM jobs WHERE photo_id = 3") == [(10,)]
 
 
-def test_a_slow_copy_is_registered_once_and_whole(watched, photos):
+def test_a_slow_copy_is_registered_once_and_whole(start, photos, write):
+    watched = start(photos, settle_s=90.0)  # only that its writer closes it settles a file
     with (photos / "slow.jpg").open("wb") as file:
-        for _ in range(12):
+        for number in range(5):
             file.write(b"x" * 1000)
             file.flush()
+            name = os.fsencode(write(photos / f"quick{number}.jpg").name)  # seen after what was written before it
+            watched.until(lambda name=name: watched.rows("SELECT 1 FROM photos WHERE name = ?", name))
             assert watched.rows("SELECT 1 FROM photos WHERE name = ?", b"slow.jpg") == []
-            time.sleep(0.1)  # the writer is slow: that is what is tested
-    watched.until(lambda: "slow.jpg" in watched.present())
-    assert watched.rows("SELECT size, revision FROM photos WHERE name = ?", b"slow.jpg") == [(12000, 1)]
+    assert "slow.jpg" in watched.present()
+    assert watched.rows("SELECT size, revision FROM photos WHERE name = ?", b"slow.jpg") == [(5000, 1)]
 
 
 def test_a_file_whose_writer_never_closes_counts_when_it_stays_the_same(watched, photos):
