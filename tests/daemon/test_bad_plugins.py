@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -209,21 +210,50 @@ def imgd_analyzers(settings):
 """
 
 
+_HANGING = """
+import os
+import pathlib
+import sys
+import threading
+import time
+
+HUNG = pathlib.Path({folder!r})
+
+
+def hang():
+    (HUNG / str(os.getpid())).touch()
+    threading.Event().wait()
+
+
+class Clock:
+    # Each worker that hangs makes it 600 s later at once, and nothing else does.
+    @staticmethod
+    def monotonic():
+        return time.monotonic() + 600.0 * len(os.listdir(HUNG))
+
+
+if "imgd.pipeline.pool" in sys.modules:  # of all processes, in the main one
+    sys.modules["imgd.pipeline.pool"].time = Clock
+"""
+
+
 @pytest.mark.parametrize(
     ("does", "said"),
     [
         ("os.kill(os.getpid(), signal.SIGSEGV)", "was killed by signal 11 at 3 photos in a row"),
-        ("threading.Event().wait()", "took longer than 2 s at 3 photos in a row"),
+        ("hang()", "took longer than 600 s at 3 photos in a row"),
         ("os._exit(0)", "ended with status 0 at 3 photos in a row"),
     ],
 )
 def test_an_inline_analyzer_that_ends_its_worker_at_every_photo_is_set_aside_and_the_others_finish(
     does: str, said: str, tmp_path: Path
 ) -> None:
-    folder = write_plugin(tmp_path / "site", "odd", _WORKING.format(declares="", does=does))
+    (tmp_path / "hung").mkdir()
+    source = _HANGING.format(folder=str(tmp_path / "hung")) + _WORKING.format(declares="", does=does)
+    folder = write_plugin(tmp_path / "site", "odd", source)
     with daemon(plugins="odd", python_path=[folder]) as library:
         photos = [make_photo(library.root / f"{number}.jpg", number, keyword="anyway") for number in range(8)]
-        library.configure(decode={"timeout_s": 2.0})
+        library.configure(decode={"timeout_s": 600.0}, pipeline={"workers": 1})
         library.start()
         answer = library.wait()
         assert len(library.found("anyway")) == len(photos)
@@ -275,7 +305,7 @@ def test_what_an_analyzer_prints_without_end_fills_no_disk(tmp_path: Path) -> No
         library.start()
         library.wait()
         assert library.failed() == {}
-        assert "imgd-worker0 prints too much" in library.said
+        assert re.search(r"imgd-worker\d prints too much", library.said)
         assert 100_000 < library.log.stat().st_size < 1_500_000
 
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from daemon_process import Daemon, daemon
+from daemon_process import Daemon, daemon, write_plugin
 from sample_photos import make_photo, make_sidecar
 
 
@@ -53,15 +53,47 @@ def test_a_pause_stops_analysis_and_nothing_else(library: Daemon) -> None:
     assert library.found("tomorrow") == ["later.jpg"]
 
 
-def test_searches_are_answered_while_photos_are_analyzed(library: Daemon) -> None:
-    for seed in range(200, 280):
-        make_photo(library.base / "new" / f"new{seed}.jpg", seed, size=(2000, 1500), keyword="fresh")
-    (library.base / "new").rename(library.root / "new")
-    library.until(lambda: library.rows("SELECT COUNT(*) FROM jobs")[0][0] > 0)
-    assert len(library.found("archive")) == 20
-    assert library.rows("SELECT COUNT(*) FROM jobs WHERE state = 'owed'")[0][0] > 0, "the ingest was over too soon"
-    library.wait()
-    assert len(library.found("fresh")) == 80
+_HELD = """
+from imgd import Analyzer, Finding, hookimpl
+
+
+class Held(Analyzer):
+    name = "held"
+    version = "1"
+
+    def analyze(self, photos):
+        for photo in photos:
+            if photo.path.endswith("held.jpg"):
+                open({gate!r}).read()
+        return [Finding() for _ in photos]
+
+
+@hookimpl
+def imgd_analyzers(settings):
+    return [Held]
+"""
+
+
+def test_searches_are_answered_while_photos_are_analyzed(tmp_path: Path) -> None:
+    gate = tmp_path / "gate"
+    os.mkfifo(gate)
+    site = write_plugin(tmp_path / "site", "held", _HELD.format(gate=str(gate)))
+    with daemon(plugins="held", python_path=[site]) as library:
+        library.configure(decode={"timeout_s": 600.0})
+        for seed in range(20):
+            make_photo(library.root / f"old{seed:02}.jpg", seed, keyword="archive")
+        library.start()
+        library.wait()
+        for seed in range(200, 280):
+            name = "held" if seed == 279 else f"new{seed}"
+            make_photo(library.base / "new" / f"{name}.jpg", seed, size=(2000, 1500), keyword="fresh")
+        (library.base / "new").rename(library.root / "new")
+        library.until(lambda: library.rows("SELECT COUNT(*) FROM jobs")[0][0] > 0)
+        assert len(library.found("archive")) == 20
+        assert library.rows("SELECT COUNT(*) FROM jobs WHERE state = 'owed'")[0][0] > 0
+        gate.open("w").close()
+        library.wait()
+        assert len(library.found("fresh")) == 80
 
 
 def test_a_failed_photo_is_found_once_it_is_mended(library: Daemon) -> None:

@@ -74,9 +74,9 @@ def test_findings_that_do_not_fit_on_the_disk_are_kept_until_there_is_room() -> 
 
 def test_a_full_state_disk_in_the_middle_of_analysis_keeps_the_batch() -> None:
     with daemon() as library, small_disk(library.state_dir, 8192):
-        add_photos(library)
         library.start()
         library.ctl("pause")
+        add_photos(library)
         library.until(lambda: library.rows("SELECT COUNT(*) FROM photos")[0][0] == PHOTOS)
         ballast = fill(library.state_dir, leave_kib=0)
         library.ctl("resume")

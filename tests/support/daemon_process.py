@@ -29,9 +29,9 @@ _CAPABILITIES = "-dac_override,-dac_read_search"
 UNPRIVILEGED = ("setpriv", f"--inh-caps={_CAPABILITIES}", f"--bounding-set={_CAPABILITIES}")
 """Runs a command as root to whom permissions apply; capabilities(7)."""
 
-_START_S = 60.0
+_START_S = 120.0
 _STOP_S = 40.0
-_LEAVE_S = 10.0
+_LEAVE_S = 60.0
 _POLL_S = 0.05
 _MARK = "DAEMON_PROCESS_MARK"
 _KEPT_VARIABLES = ("PATH", "LANG", "LC_ALL", "TMPDIR", "LD_LIBRARY_PATH", "VIRTUAL_ENV")
@@ -236,7 +236,7 @@ class Daemon:
         """Run `imgctl`."""
         return self.run("imgd.cli.imgctl", "--config", str(self.config), *arguments, timeout_s=timeout_s)
 
-    def wait(self, timeout_s: float = 60.0) -> Answer:
+    def wait(self, timeout_s: float = 180.0) -> Answer:
         """`imgctl wait`, which has to succeed."""
         answer = self.ctl("wait", "--timeout", str(timeout_s), timeout_s=timeout_s + 30)
         assert answer.code == 0, f"{answer}\n{self.ctl('status').out}\n{self.said}"
@@ -279,7 +279,7 @@ class Daemon:
         finally:
             connection.close()
 
-    def until(self, condition: Callable[[], T], *, timeout_s: float = 30.0) -> T:
+    def until(self, condition: Callable[[], T], *, timeout_s: float = 120.0) -> T:
         """Ask until `condition` is truthy; its value."""
         deadline = time.monotonic() + timeout_s
         was_alive = self.alive
