@@ -7,7 +7,7 @@ import json
 import os
 import signal
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -305,6 +305,15 @@ setup()
 """
 
 
+@pytest.fixture
+def heeding() -> Iterator[None]:
+    """Tests that are started in the background ignore Ctrl-C, and so would all that they start."""
+    usual = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, usual)
+
+
+@pytest.mark.usefixtures("heeding")
 @pytest.mark.parametrize("there", [False, True])
 def test_ctrl_c_ends_an_install_that_replaces_nothing_and_lets_pip_finish_one_that_does(
     environment: Throwaway, tmp_path: Path, there: bool
