@@ -101,7 +101,7 @@ def test_all_hostile_files_of_the_corpus_beside_good_photos() -> None:
                 os.utime(path, (1_600_000_000, 1_600_000_000))
         library.start()
         pid = library.pid
-        library.wait(180)
+        library.wait()
         check_good(library, good)
         assert unexplained(library) == []
         assert library.rows("SELECT COUNT(*) FROM photos")[0][0] > 250

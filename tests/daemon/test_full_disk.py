@@ -63,7 +63,7 @@ def test_findings_that_do_not_fit_on_the_disk_are_kept_until_there_is_room() -> 
         assert "Free some space" in library.faults()
         assert library.found("roomy") == []
         ballast.unlink()
-        library.until(lambda: count_findings(library, "technical") == PHOTOS, timeout_s=60)
+        library.until(lambda: count_findings(library, "technical") == PHOTOS)
         library.wait()
         assert len(library.found("roomy")) == PHOTOS
         assert library.failed() == {}

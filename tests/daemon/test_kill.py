@@ -182,7 +182,7 @@ def start_and_kill(library: Daemon, chance: random.Random, executed: int) -> Non
     before = len(executions(library))
     process = library.spawn()
     if executed:
-        library.until(lambda: len(executions(library)) >= before + executed or is_analyzed(library), timeout_s=60)
+        library.until(lambda: len(executions(library)) >= before + executed or is_analyzed(library))
     time.sleep(chance.uniform(0, 0.05 if executed else 1.0))  # the moment is to be a random one
     assert process.poll() is None, library.said
     library.kill()
@@ -211,7 +211,7 @@ def test_an_ingest_killed_twenty_times_ends_as_one_that_was_not(
         assert finished_early < KILLS // 4, "too few of the kills met an ingest"
         assert library.rows("PRAGMA integrity_check") == [("ok",)]
         library.start()
-        library.wait(120)
+        library.wait()
         log = executions(library)
         for position, done in kept:
             assert not done & set(log[position:]), "a finding that was committed was made again"
@@ -227,7 +227,7 @@ def test_an_ingest_killed_twenty_times_ends_as_one_that_was_not(
         assert library.stop() == 0
     with library_of(samples, plugin) as library:
         library.start()
-        library.wait(120)
+        library.wait()
         assert set(Counter(executions(library)).values()) == {1}
         whole = state_of(library)
         assert library.stop() == 0

@@ -36,7 +36,7 @@ def test_the_main_process_stays_light_while_it_analyzes_and_searches() -> None:
         seen |= mapped(library.pid)
         library.found("rocket")
         seen |= mapped(library.pid)
-        library.wait(120)
+        library.wait()
         assert library.found("rocket")[0] == "rocket.jpg"
         library.found("cat")
         seen |= mapped(library.pid)

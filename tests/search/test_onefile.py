@@ -142,13 +142,16 @@ def test_a_hostile_file_costs_nothing_but_its_own_search(tmp_path: Path, does: s
     (tmp_path / "hostile.toy").write_bytes(b"toy picture " + does.encode())
     (tmp_path / "good.toy").write_bytes(b"toy picture grey")
     hostile, good = (os.fsencode(tmp_path / name) for name in ("hostile.toy", "good.toy"))
-    settings = dataclasses.replace(_BOUNDS, timeout_s=0.5) if does == "hang" else _BOUNDS
+    formats = [("toy_formats", "Behaving")]
 
     async def work() -> None:
-        async with reader(settings, formats=[("toy_formats", "Behaving")]) as (files, starter):
+        async with reader(formats=formats) as (files, starter):
             await files.read(good, [32])
+            hasty = FileReader(starter, dataclasses.replace(_BOUNDS, timeout_s=0.5), formats=formats)
             refused, answer = await asyncio.gather(
-                files.read(hostile, [32]), files.read(good, [32]), return_exceptions=True
+                (hasty if does == "hang" else files).read(hostile, [32]),
+                files.read(good, [32]),
+                return_exceptions=True,
             )
             assert isinstance(refused, SearchError)
             assert reason in refused.detail

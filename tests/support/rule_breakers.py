@@ -11,6 +11,7 @@ import sys
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
@@ -281,6 +282,13 @@ class Leaving(Good):
         os._exit(0)
 
 
+def tell_that_it_waits(thread_id: int) -> None:
+    """Open the pipe that the environment names, once the thread waits for an event."""
+    while sys._current_frames()[thread_id].f_code is not threading.Condition.wait.__code__:
+        FOREVER.wait(0.001)
+    Path(os.environ["TELLS_THAT_IT_WAITS"]).open("w").close()
+
+
 class Hanging(Good):
     """Deep down, as libraries do."""
 
@@ -290,6 +298,7 @@ class Hanging(Good):
     def descend(self, deep: int) -> Finding | Failure:
         if deep:
             return self.descend(deep - 1)
+        threading.Thread(target=tell_that_it_waits, args=(threading.get_ident(),), daemon=True).start()
         FOREVER.wait()
         raise AssertionError
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -60,7 +62,7 @@ from imgd.analyzers.metadata import Metadata
 from imgd.analyzers.preview import Preview
 from imgd.analyzers.technical import Technical
 from imgd.domain import StoredFinding
-from imgd.testing import ConformanceError, awkward_photos, check_analyzer, make_photo
+from imgd.testing import ConformanceError, apart, awkward_photos, check_analyzer, make_photo
 
 
 def test_an_analyzer_that_keeps_the_contract_passes_and_its_findings_are_returned() -> None:
@@ -164,11 +166,23 @@ def test_a_process_that_is_killed_leaves_no_files_behind(tmp_path: Path, monkeyp
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_hang_is_told_with_the_photo_and_the_line_where_it_hangs() -> None:
+def test_a_hang_is_told_with_the_photo_and_the_line_where_it_hangs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pipe, wait = tmp_path / "pipe", apart._await
+    os.mkfifo(pipe)
+    monkeypatch.setenv("TELLS_THAT_IT_WAITS", str(pipe))
+
+    def wait_until_it_hangs(process: subprocess.Popen[bytes], _timeout_s: float) -> int | None:
+        pipe.open().close()
+        return wait(process, 0.1)
+
+    monkeypatch.setattr(apart, "_STACK_S", 60.0)
+    monkeypatch.setattr(apart, "_await", wait_until_it_hangs)
     with pytest.raises(ConformanceError) as caught:
-        check_analyzer(Hanging, timeout_s=15)  # a busy machine takes some of it to start
+        check_analyzer(Hanging, timeout_s=600)
     (told,) = caught.value.problems
-    assert "its process took longer than 15 s at: a photo of its full size; the last that it said:" in told
+    assert "its process took longer than 600 s at: a photo of its full size; the last that it said:" in told
     assert re.search(r"rule_breakers\.py.+in descend", told)
     assert "threading.py" in told.splitlines()[3]
 

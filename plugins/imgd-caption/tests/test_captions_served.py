@@ -31,7 +31,7 @@ def analyzer(library: Daemon) -> dict[str, Any]:
 
 
 def test_photos_are_found_by_the_words_of_their_captions(library: Daemon) -> None:
-    library.start().wait(180)
+    library.start().wait()
     assert analyzer(library)["state"] == "ready"
     for name, colour in NAMES.items():
         texts = library.findings(library.root / name)["caption"]["texts"]
@@ -42,7 +42,7 @@ def test_photos_are_found_by_the_words_of_their_captions(library: Daemon) -> Non
 
 def test_a_model_that_is_not_there_is_told_with_the_command_that_fetches_it(library: Daemon) -> None:
     library.configure(analyzers={"caption": {}})
-    library.start().wait(120)
+    library.start().wait()
     told = analyzer(library)
     assert told["state"] == "waiting for model"
     assert "imgctl models pull blip-base" in told["advice"]
@@ -53,7 +53,7 @@ def test_a_model_of_another_kind_breaks_the_analyzer_with_a_plain_reason(library
     assert library.ctl("models", "add", str(copy_of), "--as", "no-blip").code == 0
     library.configure(analyzers={"caption": {"model": "no-blip"}})
     library.start()
-    library.until(lambda: analyzer(library)["state"] == "broken", timeout_s=120)
+    library.until(lambda: analyzer(library)["state"] == "broken")
     assert "the model in no-blip is a 'clip', not a 'blip'" in analyzer(library)["advice"]
-    library.wait(120)
+    library.wait()
     assert library.findings(library.root / "red0.jpg").keys() >= {"metadata", "technical"}
