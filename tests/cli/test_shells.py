@@ -60,7 +60,7 @@ def test_a_shell_completes_commands_options_and_files(shell):
 def test_a_shell_completes_keys_and_the_librarys_values_over_colons(shell, services):
     assert shell.completed("imgctl search dog came") == "imgctl search dog camera:"
     assert shell.completed("imgctl search camera:s") == "imgctl search camera:sony "
-    assert services.warmed.wait(10)
+    assert services.warmed.wait(120)
 
 
 def test_a_shell_completes_a_family_of_keys_up_to_its_dot_and_then_goes_on(shell, services):

@@ -316,7 +316,7 @@ class RunningServer:
         """Run a plain function in the loop's thread and wait until it did."""
         done = threading.Event()
         self.loop.call_soon_threadsafe(lambda: (function(*arguments), done.set()))  # type: ignore[operator]
-        assert done.wait(10)
+        assert done.wait(120)
 
     def stop(self) -> float:
         """Returns how long it took, in seconds."""
@@ -333,11 +333,11 @@ class RunningServer:
         return services, server
 
     def _await(self, work: object) -> object:
-        return asyncio.run_coroutine_threadsafe(work, self.loop).result(30)  # type: ignore[arg-type]
+        return asyncio.run_coroutine_threadsafe(work, self.loop).result(120)  # type: ignore[arg-type]
 
     def _end_loop(self) -> None:
         self.loop.call_soon_threadsafe(self.loop.stop)
-        self.thread.join(10)
+        self.thread.join(120)
         self.loop.close()
 
 

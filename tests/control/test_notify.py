@@ -14,7 +14,7 @@ from imgd.control.notify import Notifier
 def manager(tmp_path):
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as received:
         received.bind(str(tmp_path / "notify"))
-        received.settimeout(5)
+        received.settimeout(120)
         yield received
 
 

@@ -78,7 +78,7 @@ def test_a_preview_that_is_not_there_says_what_makes_it(client):
 
 def test_a_warming_is_begun_without_waiting_for_it(client, running, tmp_path):
     client.warm_search()
-    assert running.services.warmed.wait(10)
+    assert running.services.warmed.wait(120)
     ControlClient(tmp_path / "nobody.sock").warm_search()
 
 
@@ -158,7 +158,7 @@ def test_wait_returns_as_soon_as_all_is_done(client, running):
     waiting = threading.Thread(target=wait)
     waiting.start()
     running.call(running.services.work_done.set)
-    waiting.join(10)
+    waiting.join(120)
     assert answers[0].finished
     assert answers[0].blocked == ("labels: waiting for model",)
 
@@ -171,7 +171,7 @@ def test_events_tell_progress_until_the_daemon_stops(client, running):
     ended = threading.Thread(target=running.stop)
     ended.start()
     assert list(events) == []
-    ended.join(10)
+    ended.join(120)
 
 
 def test_a_stop_does_not_wait_for_a_waiting_client(client, running):
@@ -188,7 +188,7 @@ def test_a_stop_does_not_wait_for_a_waiting_client(client, running):
     waiting.start()
     client.status()
     running.stop()
-    waiting.join(10)
+    waiting.join(120)
     assert not waiting.is_alive()
     assert errors
 

@@ -63,12 +63,12 @@ def test_a_commit_is_taken_in_when_the_pipeline_is_idle(library, text, refresher
     done = wait_until_clean(each, text, monkeypatch)
     library.add("a.jpg", tags={"dog": 1.0})
     each.start()
-    assert done.wait(20)
+    assert done.wait(120)
     assert len(Words(text).matching("dog")) == 1
     done.clear()
     library.add("b.jpg", tags={"dog": 1.0})
     each.wake()
-    assert done.wait(20)
+    assert done.wait(120)
     assert len(Words(text).matching("dog")) == 2
 
 
@@ -85,7 +85,7 @@ def test_a_busy_pipeline_is_waited_for_only_until_the_oldest_change_is_too_old(
     assert patient.freshness().dirty == 1
     done = wait_until_clean(hasty, text, monkeypatch)
     hasty.start()
-    assert done.wait(20)
+    assert done.wait(120)
 
 
 def test_where_there_is_no_text_index_it_is_built_at_once_however_busy_the_pipeline_is(
@@ -95,7 +95,7 @@ def test_where_there_is_no_text_index_it_is_built_at_once_however_busy_the_pipel
     busy = refresher(lambda: False)
     done = wait_until_clean(busy, text, monkeypatch)
     busy.start()
-    assert done.wait(20)
+    assert done.wait(120)
     assert len(Words(text).matching("dog")) == 1
 
 
@@ -112,7 +112,7 @@ def test_a_text_index_that_a_search_finds_damaged_is_built_anew_though_nothing_c
     done = wait_until_clean(each, text, monkeypatch)
     with pytest.raises(IndexDamagedError, match=r"text\.db"):
         Words(text).matching("bulk")
-    assert done.wait(20)
+    assert done.wait(120)
     assert len(Words(text).matching("bulk")) == len(photos)
 
 
@@ -131,7 +131,7 @@ def test_a_text_index_that_is_removed_or_replaced_is_built_anew_though_nothing_c
     done = wait_until_clean(each, text, monkeypatch)
     with pytest.raises(IndexDamagedError, match=r"text\.db was removed or replaced"):
         Words(text).matching("bulk")
-    assert done.wait(20)
+    assert done.wait(120)
     assert len(Words(text).matching("bulk")) == len(photos)
     text.check()
 
@@ -149,7 +149,7 @@ def test_an_older_library_in_the_place_of_a_newer_one_is_noticed_at_the_start(
     assert not each.freshness().clean
     done = wait_until_clean(each, text, monkeypatch)
     each.start()
-    assert done.wait(20)
+    assert done.wait(120)
     assert (len(Words(text).matching("dog")), len(Words(text).matching("cat"))) == (1, 0)
 
 
@@ -227,7 +227,7 @@ def test_a_vector_index_that_was_harmed_is_built_anew_at_the_start(
     monkeypatch.setattr(SpaceIndex, "rebuild", rebuild_and_tell)
     each = refresher()
     each.start()
-    assert built.wait(20)
+    assert built.wait(120)
     each.stop()
     after = each.freshness()
     assert (after.clean, after.faults) == (True, ())
@@ -250,7 +250,7 @@ def test_whatever_fails_in_a_refresh_is_told_and_the_thread_goes_on(library, tex
     monkeypatch.setattr(text, "refresh", refresh_badly)
     library.add("a.jpg", tags={"dog": 1.0})
     each.start()
-    assert done.wait(20)
+    assert done.wait(120)
     assert told[0] == ("ValueError: no such column",)
     each.stop()
     assert each.freshness().faults == ()

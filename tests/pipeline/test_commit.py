@@ -41,7 +41,7 @@ class Bench:
         self._heard.set()
 
     async def commits_reach(self, count: int) -> None:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(120):
             while len(self.commits) < count:
                 self._heard.clear()
                 await self._heard.wait()
@@ -166,7 +166,7 @@ def test_a_commit_that_fails_is_kept_and_made_later_with_what_came_meanwhile(pho
             limit(photos.rows("PRAGMA page_count")[0][0])
             for number in (1, 2):
                 bench.committer.add(None, [found(number, "x" * 100_000)])
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(120):
                 while not bench.committer.fault:  # noqa: ASYNC110
                     await asyncio.sleep(0.005)
             assert "The disk is full" in bench.committer.fault
@@ -177,7 +177,7 @@ def test_a_commit_that_fails_is_kept_and_made_later_with_what_came_meanwhile(pho
             bench.committer.add(None, [found(3)])
             bench.committer.flush()
             await bench.commits_reach(1)
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(120):
                 while bench.committer.fault:  # noqa: ASYNC110
                     await asyncio.sleep(0.005)
             assert bench.photos() == [[1, 2, 3]]
@@ -212,7 +212,7 @@ def test_a_disk_that_is_really_full_costs_nothing_but_time(disk: Path, library: 
         async with running(database, photos=1) as bench:
             fill(ballast)
             bench.committer.add(None, [found(1, "x" * 200_000)])
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(120):
                 while not bench.committer.fault:  # noqa: ASYNC110
                     await asyncio.sleep(0.005)
             ballast.unlink()
@@ -250,7 +250,7 @@ def test_a_database_that_another_program_keeps_locked_is_waited_for(
     async def work() -> None:
         async with running(photos.database, photos=1) as bench:
             bench.committer.add(None, [found(1)])
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(120):
                 while not bench.committer.fault:  # noqa: ASYNC110
                     await asyncio.sleep(0.005)
             assert "locked" in bench.committer.fault
@@ -269,12 +269,12 @@ def test_a_stop_during_a_commit_waits_for_it_and_commits_nothing_twice(photos: L
     def after(connection: sqlite3.Connection, photo_ids: Any) -> None:
         calls.append(list(photo_ids))
         begun.set()
-        assert go_on.wait(20)
+        assert go_on.wait(120)
 
     async def work() -> None:
         async with running(photos.database, after=after, photos=1) as bench:
             bench.committer.add(Decoded(1, 1, report()), [Outcome(1, 1, 1, reason="full", retry_in_s=60.0)])
-            await asyncio.to_thread(begun.wait, 20)
+            await asyncio.to_thread(begun.wait, 120)
             stopping = asyncio.create_task(bench.committer.stop())
             await asyncio.sleep(0)
             go_on.set()

@@ -21,7 +21,7 @@ def with_starter(work: Callable[[ChildStarter], Coroutine[Any, Any, Any]]) -> An
     async def run() -> Any:
         starter = ChildStarter()
         try:
-            async with asyncio.timeout(30):
+            async with asyncio.timeout(120):
                 return await work(starter)
         finally:
             await starter.stop()
@@ -46,7 +46,7 @@ def wait_for_end(pid: int) -> None:
     except ProcessLookupError:
         return
     try:
-        ended, _, _ = select.select([descriptor], [], [], 10)
+        ended, _, _ = select.select([descriptor], [], [], 120)
         assert ended, f"process {pid} lives on"
     finally:
         os.close(descriptor)

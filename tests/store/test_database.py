@@ -133,7 +133,7 @@ def test_a_library_that_another_program_holds_locked_is_said_to_be_so(tmp_path, 
             Database(tmp_path / "library.db", _STEPS)
 
 
-def _is_emptied(path, timeout_s=20.0):
+def _is_emptied(path, timeout_s=120.0):
     """Whether the WAL of the database `path` becomes empty in `timeout_s`."""
     wal, deadline = path.with_name(path.name + "-wal"), time.monotonic() + timeout_s
     while wal.stat().st_size and time.monotonic() < deadline:

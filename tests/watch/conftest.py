@@ -17,7 +17,7 @@ from imgd.store.migrate import migrations
 from imgd.watch.status import RootStatus
 from imgd.watch.watcher import Watcher
 
-_PATIENCE_S = 30.0
+_PATIENCE_S = 120.0
 _PHOTOS = """
     SELECT CASE folders.path WHEN x'' THEN photos.name
                 ELSE CAST(folders.path || '/' || photos.name AS BLOB) END,

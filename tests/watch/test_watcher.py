@@ -25,7 +25,9 @@ def test_a_new_photo_is_registered_when_its_writer_has_closed_it(watched, photos
 
 
 def test_a_slow_copy_is_registered_once_and_whole(start, photos, write):
-    watched = start(photos, settle_s=90.0)  # only that its writer closes it settles a file
+    for name in ("1.jpg", "2.jpg"):
+        write(photos / "a" / name, age_s=10_000.0)
+    watched = start(photos, settle_s=3600.0)  # only that its writer closes it settles a file
     with (photos / "slow.jpg").open("wb") as file:
         for number in range(5):
             file.write(b"x" * 1000)
