@@ -10,7 +10,7 @@ import signal
 from types import SimpleNamespace
 
 import pytest
-from pipeline_library import Library, analyze_all, make_photos, with_pipeline
+from pipeline_library import AheadClock, Library, analyze_all, make_photos, with_pipeline
 
 from imgd.config import DecodeSettings
 from imgd.pipeline import capacity, pool
@@ -27,7 +27,9 @@ def test_killed_workers_cost_no_photo(library: Library) -> None:
 
     async def kill(pipeline: Pipeline, starter: ChildStarter) -> None:
         for _ in range(6):
-            await asyncio.sleep(0.15)
+            found = len(library.rows("SELECT 1 FROM findings"))
+            while pipeline.busy and len(library.rows("SELECT 1 FROM findings")) == found:  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
             for pid in starter.pids[1:2]:
                 os.kill(pid, signal.SIGKILL)
 
@@ -60,7 +62,8 @@ def test_the_time_that_a_worker_waits_for_its_turn_is_not_its_photos(
 
     monkeypatch.setattr(capacity, "_SHARE", 0.0)
     monkeypatch.setattr(capacity, "_ORDINARY_BYTES", 1)
-    library.settings = dataclasses.replace(library.settings, decode=DecodeSettings(timeout_s=5.0))
+    monkeypatch.setattr(pool, "time", clock := AheadClock())
+    library.settings = dataclasses.replace(library.settings, decode=DecodeSettings(timeout_s=600.0))
     active = library.activate(Dawdle)
     make_photos(library, ["bad.jpg"])
 
@@ -69,8 +72,12 @@ def test_the_time_that_a_worker_waits_for_its_turn_is_not_its_photos(
         fcntl.lockf(arena.fd, fcntl.LOCK_EX, 1)
         while arena.read_line(0) != WAITING and arena.read_line(1) != WAITING:  # noqa: ASYNC110
             await asyncio.sleep(0.01)
-        await asyncio.sleep(4.0)  # with the photo's own time more than the bound
+        looked, doing = asyncio.Event(), pipeline._pool.doing
+        monkeypatch.setattr(pipeline._pool, "doing", lambda index: looked.set() or doing(index))
+        clock.ahead_s = 500.0
+        await looked.wait()
         fcntl.lockf(arena.fd, fcntl.LOCK_UN, 1)
+        clock.ahead_s = 1000.0  # with the photo's own time more than the bound
 
     asyncio.run(analyze_all(library, active, during=keep_the_turn))
     assert library.failures() == {}
