@@ -188,7 +188,7 @@ def test_a_plan_changes_nothing_and_says_what_would_run_and_how_long_it_takes(li
     assert plan(library, "words")["takes_s"] > 0
     (entry, _) = plan(library, "words", "--photos", str(library.root / "trip" / "1.jpg"))["entries"]
     assert entry["photos"] == 1
-    assert queue(library)["owed"] == 0
+    assert library.rows("SELECT COUNT(*) FROM jobs") == [(0,)]
 
 
 def test_whoever_reads_what_is_made_anew_is_in_the_plan_and_follows(library: Daemon) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from daemon_process import Daemon, daemon, write_plugin
+from daemon_process import Answer, Daemon, daemon, write_plugin
 from PIL import Image
 
 _COLOURS = """
@@ -106,11 +106,16 @@ def draw(library: Daemon) -> None:
 
 def looked_in(library: Daemon, query: str) -> set[str]:
     """The spaces by which the one photo was found that is what `query` says."""
-    answer = library.ctl("search", "--json", "--explain", query)
-    assert answer.code == 0, f"{answer}\n{library.said}"
-    best = answer.lines[0]
-    assert "notes" not in best or not best["notes"]
-    ranks = [line.split() for line in best["reasons"] if line.startswith("rank 1 by")]
+
+    def search() -> Answer | None:
+        """None while imgd says that it is still preparing what the first search needs."""
+        answer = library.ctl("search", "--json", "--explain", query)
+        return None if "being prepared: ask again" in answer.err else answer
+
+    answer = library.until(search)
+    assert answer is not None
+    assert (answer.code, answer.err) == (0, ""), f"{answer}\n{library.said}"
+    ranks = [line.split() for line in answer.lines[0]["reasons"] if line.startswith("rank 1 by")]
     return {words[-1] for words in ranks if "in" in words}
 
 
@@ -191,7 +196,7 @@ def test_an_encoder_that_fails_is_a_fault_until_it_works_again(site: Path, tmp_p
         draw(library)
         library.start()
         library.wait()
-        assert "no tokenizer is there" in library.ctl("search", "blue").err
+        library.until(lambda: "no tokenizer is there" in library.ctl("search", "blue").err)
         assert "no words for tint:a: the encoder of tint:a failed" in library.faults()
         assert "no tokenizer is there" in library.faults()
         stop.unlink()

@@ -20,7 +20,7 @@ from imgd.pipeline.process import ChildStarter
 @contextlib.asynccontextmanager
 async def finder(shelf, **options) -> AsyncIterator[DuplicateFinder]:
     starter = ChildStarter()
-    made = DuplicateFinder(shelf.database, starter, **options)
+    made = DuplicateFinder(shelf.database, starter, **{"patience_s": 120.0} | options)
     try:
         yield made
     finally:
