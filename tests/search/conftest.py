@@ -14,6 +14,7 @@ from toy_meaning import SPACE, NoFiles, ToyEncoders, meaning
 from imgd.config import SearchSettings
 from imgd.index.spaces import SpaceIndexes
 from imgd.index.text import TextIndex
+from imgd.search import readiness
 from imgd.search.engine import SearchAnswer, SearchEngine
 from imgd.search.options import SearchOptions
 
@@ -53,6 +54,12 @@ class Bench:
 
     def find(self, query: str) -> list[int]:
         return [hit.photo_id for hit in self.search(query).hits]
+
+
+@pytest.fixture(autouse=True)
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No search goes on without what is still being prepared, however slow the machine is."""
+    monkeypatch.setattr(readiness, "_PATIENCE_S", 120.0)
 
 
 @pytest.fixture
