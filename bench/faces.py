@@ -161,7 +161,7 @@ def network_loop(
     """A function that runs both networks alone over `photos`, whose inputs it has made ready."""
     from imgd_faces.alignment import aligned
     from imgd_faces.insightface import open_session
-    from imgd_faces.scrfd import Scrfd, letterbox
+    from imgd_faces.scrfd import Scrfd
 
     sessions = [open_session(directory / name, device) for name in (pack.detector, pack.embedder)]
     names = [session.get_inputs()[0].name for session in sessions]
@@ -170,7 +170,7 @@ def network_loop(
     def prepared(photo: Pixels) -> tuple[Any, list[Any]]:
         crops = [aligned(photo, points) for points in detector.detect(photo).landmarks]
         blobs = [((crop.astype(np.float32) - 127.5) / 127.5).transpose(2, 0, 1)[None].copy() for crop in crops]
-        return letterbox(photo, settings.detection_edge)[0], blobs
+        return detector.prepare(photo)[0], blobs
 
     ready = [prepared(photo) for photo in photos]
 

@@ -12,6 +12,7 @@ from imgd.errors import DeviceUnusableError
 
 _CPU: Final = "CPUExecutionProvider"
 _CUDA: Final = "CUDAExecutionProvider"
+_ERROR: Final = 3
 _INSTALL: Final = (
     "Put onnxruntime-gpu in the place of onnxruntime (`pip uninstall onnxruntime`, then"
     " `pip install 'onnxruntime-gpu[cuda,cudnn]'`)"
@@ -40,6 +41,7 @@ def open_onnx_session(
         if _CUDA not in onnxruntime.get_available_providers():
             why = "what is installed is made for the processor"
             raise _unusable(path, device, why, f"{_INSTALL}, {_OR_ELSE}")
+        onnxruntime.set_default_logger_severity(_ERROR)  # else each session warns of plugins that it has not
         said = _load_libraries(onnxruntime)
         providers.insert(0, (_CUDA, {"device_id": int(device.partition(":")[2] or 0), **(cuda or {})}))
     session = onnxruntime.InferenceSession(str(path), options, providers=providers)

@@ -84,14 +84,18 @@ class OnnxImageTower:
         runs = threads if self._graph.one_by_one and self._graph.on_cpu else 1
         self._runs = ThreadPoolExecutor(runs, thread_name_prefix="clip-run")
         self.memory_mb = path.stat().st_size / _MB * (1.5 if self._graph.on_cpu else 1.2)
-        # Its pixels as bytes, and as floats twice: prepared, and in their batch.
-        self.photo_mb = (directory.layer_values(self.size) * 4 + 3 * self.size**2 * 9) / _MB
+        # Its pixels as bytes, and as floats in its batch.
+        self.photo_mb = (directory.layer_values(self.size) * 4 + 3 * self.size**2 * 5) / _MB
         self._check()
 
     def begin(self, photos: Sequence[Pixels]) -> list[Future[npt.NDArray[Any]]]:
-        prepared = [self._pixels.submit(self._preprocessing.prepare, photo) for photo in photos]
-        parts = [[each] for each in prepared] if self._graph.one_by_one else [prepared]
-        return [self._runs.submit(self._run, part) for part in parts]
+        batch = np.empty((len(photos), 3, self.size, self.size), np.float32)
+        prepared = [
+            self._pixels.submit(self._preprocessing.prepare, *each) for each in zip(photos, batch, strict=True)
+        ]
+        step = 1 if self._graph.one_by_one else max(1, len(photos))
+        parts = (slice(start, start + step) for start in range(0, len(photos), step))
+        return [self._runs.submit(self._run, batch[part], prepared[part]) for part in parts]
 
     def finish(self, begun: list[Future[npt.NDArray[Any]]]) -> Values:
         return normalised(np.concatenate([each.result() for each in begun]), self._directory)
@@ -106,8 +110,11 @@ class OnnxImageTower:
         self._pixels.shutdown(cancel_futures=True)
         self._runs.shutdown(cancel_futures=True)
 
-    def _run(self, prepared: list[Future[Values]]) -> npt.NDArray[Any]:
-        return self._graph.run(np.stack([each.result() for each in prepared]))
+    def _run(self, batch: Values, prepared: Sequence[Future[Values]]) -> npt.NDArray[Any]:
+        """`batch` once it has been `prepared`."""
+        for each in prepared:
+            each.result()
+        return self._graph.run(batch)
 
     def _check(self) -> None:
         """Whether the graph takes squares of the size that the configuration names.

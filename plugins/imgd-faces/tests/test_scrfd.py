@@ -80,3 +80,16 @@ def test_a_photo_is_scaled_to_the_edge_and_filled_up_with_black(shape: tuple[int
     np.testing.assert_allclose(inside, (255 - 127.5) / 128, atol=1e-6)
     assert inside.size + (blob == blob.min()).sum() in (blob.size, 2 * blob.size)
     assert abs(across * shape[0] - down * shape[1]) <= max(shape) + 1
+
+
+@pytest.mark.parametrize("shape", [(480, 640), (640, 480), (100, 1600)])
+def test_a_square_holds_the_same_picture_and_more_black(shape: tuple[int, int]) -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, (*shape, 3), np.uint8)
+    blob, factors = letterbox(pixels, 320)
+    square, same_factors = letterbox(pixels, 320, square=True)
+    height, width = blob.shape[2:]
+    assert square.shape == (1, 3, 320, 320)
+    np.testing.assert_array_equal(square[:, :, :height, :width], blob)
+    np.testing.assert_array_equal(same_factors, factors)
+    assert (square[:, :, height:] == blob.min()).all()
+    assert (square[:, :, :, width:] == blob.min()).all()

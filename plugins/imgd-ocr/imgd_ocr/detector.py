@@ -23,6 +23,8 @@ GLANCE_PX: Final = 384
 """The longest edge at which `likelihood` looks."""
 
 _STEP_PX = 32
+_SQUARES_PX: Final = (GLANCE_PX, 1536, 2048, 3072, 4096)
+"""To the least of these that holds it a photo is filled up where a session wants few shapes."""
 _STRIP_RATIO = 8
 _LEAST_HEIGHT_PX = 32
 _SMALL_PX = 256
@@ -64,8 +66,12 @@ class Detector:
         )
         # PP-OCR was trained on BGR, scaled to -1..1.
         batch = resized[None, :, :, ::-1].transpose(0, 3, 1, 2).astype(np.float32) / 127.5 - 1
+        if self._session.wants_few_shapes:
+            edge = max(height, width)
+            side = next((each for each in _SQUARES_PX if each >= edge), edge)
+            batch = np.pad(batch, [(0, 0), (0, 0), (0, side - height), (0, side - width)])
         found: npt.NDArray[np.float32] = self._session.run(np.ascontiguousarray(batch))[0, 0]
-        return found
+        return found[:height, :width]
 
 
 def _padded(pixels: Pixels) -> tuple[Pixels, int, int]:

@@ -18,6 +18,8 @@ _HEIGHT_PX: Final = 48
 _LEAST_WIDTH_PX: Final = 320
 """Narrower lines are padded, as in training."""
 _MOST_WIDTH_PX: Final = 6000
+_WIDTHS_PX: Final = (_LEAST_WIDTH_PX, 640, 1280, 2560, _MOST_WIDTH_PX)
+"""To the least of these that holds it a line is padded where a session wants few shapes."""
 _DIRECTION_PX: Final = (48, 192)
 _RUNS = re.compile(r"[a-zA-Z0-9 :*./%+-]+|.", re.DOTALL)
 
@@ -39,7 +41,10 @@ class Recogniser:
         """The text of an upright RGB line and how sure it is, 0 to 1; "" where there is none."""
         ratio = line.shape[1] / line.shape[0]
         width = min(math.ceil(_HEIGHT_PX * ratio), _MOST_WIDTH_PX)
-        batch = _batch(line, _HEIGHT_PX, width, max(width, _LEAST_WIDTH_PX))
+        padded = max(width, _LEAST_WIDTH_PX)
+        if self._session.wants_few_shapes:
+            padded = next(each for each in _WIDTHS_PX if each >= width)
+        batch = _batch(line, _HEIGHT_PX, width, padded)
         ((text, score),), _ = self._decode(self._session.run(batch))
         text = " ".join(text.split())
         return (reordered(text) if self._right_to_left else text), min(1.0, float(score))

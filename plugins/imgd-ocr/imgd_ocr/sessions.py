@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import threading
 from pathlib import Path
 from typing import Any, Final
 
@@ -35,7 +36,12 @@ def shipped_model(name: str) -> Path:
 
 
 class Session:
-    """One model with one input and one output of interest. Several threads may run it at once."""
+    """One model with one input and one output of interest. Several threads may run it at once.
+
+    On a GPU each shape of its input has an ONNX Runtime session of its own: where one session's input changes its
+    shape, cuDNN plans every convolution anew, which takes half a second. Callers keep to few shapes where
+    `wants_few_shapes` says so.
+    """
 
     def __init__(self, path: Path, device: str) -> None:
         """`device`: `cpu`, or `cuda:N`.
@@ -43,21 +49,26 @@ class Session:
         Raises:
             DeviceUnusableError: this onnxruntime cannot use that device.
         """
+        self._path, self._device = path, device
+        self._first = self._open()
+        self._of_shapes: dict[tuple[int, ...], Any] = {}
+        self._lock = threading.Lock()
+        self._input = self._first.get_inputs()[0].name
+        self._output = self._first.get_outputs()[0].name
+
+    def _open(self) -> Any:
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = 1  # photos are read side by side; threads of its own would only contend
         # Photos and lines have all sizes: an arena would keep the memory of the largest of each of them.
         options.enable_cpu_mem_arena = False
         options.enable_mem_pattern = False
         options.log_severity_level = _FATAL
-        # An exhaustive search of algorithms for each size would never pay.
-        self._session = open_onnx_session(path, device, options, cuda={"cudnn_conv_algo_search": "HEURISTIC"})
-        self._input = self._session.get_inputs()[0].name
-        self._output = self._session.get_outputs()[0].name
+        return open_onnx_session(self._path, self._device, options, cuda={"cudnn_conv_algo_search": "HEURISTIC"})
 
     @property
     def provider(self) -> str:
         """What runs it, by ONNX Runtime's own word."""
-        return str(self._session.get_providers()[0])
+        return str(self._first.get_providers()[0])
 
     @property
     def characters(self) -> list[str]:
@@ -66,11 +77,23 @@ class Session:
         Raises:
             ValueError: the file lists none.
         """
-        listed: str = self._session.get_modelmeta().custom_metadata_map.get("character", "")
+        listed: str = self._first.get_modelmeta().custom_metadata_map.get("character", "")
         if not listed:
             raise ValueError("the recognition model lists no characters; it is not one that rapidocr publishes")
         return listed.splitlines()
 
+    @property
+    def wants_few_shapes(self) -> bool:
+        """Whether each new shape of the input costs time and memory."""
+        return self._device != "cpu"
+
     def run(self, batch: Any) -> Any:
         """The output for `batch`, shape (n, 3, h, w), float32."""
-        return self._session.run([self._output], {self._input: batch})[0]
+        session = self._of_shape(batch.shape) if self.wants_few_shapes else self._first
+        return session.run([self._output], {self._input: batch})[0]
+
+    def _of_shape(self, shape: tuple[int, ...]) -> Any:
+        with self._lock:
+            if shape not in self._of_shapes:
+                self._of_shapes[shape] = self._open() if self._of_shapes else self._first
+            return self._of_shapes[shape]

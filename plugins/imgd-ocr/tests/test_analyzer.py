@@ -4,6 +4,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 from imgd_ocr.analyzer import OcrAnalyzer
+from imgd_ocr.sessions import Session
 from imgd_ocr.settings import OcrSettings
 
 from imgd import DeviceUnusableError, Finding
@@ -140,3 +141,26 @@ def test_a_device_that_onnxruntime_cannot_use_is_refused_with_what_to_install() 
     # No machine has so many.
     with pytest.raises(DeviceUnusableError, match=r"cannot use cuda:99 here: .+ onnxruntime-gpu"):
         analyzer.load("cuda:99")
+
+
+def test_a_session_that_wants_few_shapes_reads_the_same(
+    draw: Draw, monkeypatch: pytest.MonkeyPatch, read: Read
+) -> None:
+    """As on a GPU: photos and lines are filled up to a few sizes, each with a session of its own."""
+    pages = [
+        draw({(80, 90): "Harbour master", (400, 420): "Lighthouse"}),
+        draw({(40, 60): "Harbour"}, (480, 640)),
+        draw({(4, 0): "Lighthouse keeper of the southern pier"}, (800, 24), 18),
+    ]
+    expected = [text_of(read(page)) for page in pages]
+    monkeypatch.setattr(Session, "wants_few_shapes", True)
+    few = OcrAnalyzer(OcrSettings(threads=1), {})
+    few.load("cpu")
+    for page, text in zip(pages, expected, strict=True):
+        (finding,) = few.analyze([make_photo(OcrAnalyzer, page)])
+        assert isinstance(finding, Finding)
+        assert text_of(finding) == text
+    few.close()
+    detector, recogniser = few._reader._detector._session, few._reader._recognisers[0]._session
+    assert {shape[2:] for shape in detector._of_shapes} == {(384, 384), (1536, 1536)}
+    assert {shape[3] for shape in recogniser._of_shapes} <= {320, 640, 1280}
