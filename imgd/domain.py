@@ -315,6 +315,31 @@ class OwedJob:
 
 
 @dataclass(frozen=True, slots=True)
+class Twin:
+    """An analyzed photo that a new one may be a copy of: both files have the same size.
+
+    `content_hash`: empty where nobody knows it yet. `analyzers`: ids of those whose findings of it are current.
+    """
+
+    photo_id: int
+    revision: int
+    path: bytes  # absolute
+    stat: FileStat
+    fingerprint: bytes
+    content_hash: bytes
+    analyzers: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SameFile:
+    """The analyzed photo of which another one was found to be a copy, byte by byte, and the hash of both."""
+
+    photo_id: int
+    revision: int
+    content_hash: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class OwedPhoto:
     """A photo with all the jobs it owes.
 
@@ -332,11 +357,14 @@ class OwedPhoto:
     width: int = 0
     height: int = 0
     has_preview: bool = False
+    twins: tuple[Twin, ...] = ()  # of one that was never read
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """How one job of one photo revision ended: a finding, or a failure with its reason.
+
+    `same`: the photo whose finding is taken over, in place of a finding or a reason.
 
     `retry_in_s`: for a failure that may pass by itself, when to try again; None means not before the file
     changes or `imgctl retry`. `route`: the step of the ladder that gave the pixels, "" where there were none.
@@ -349,6 +377,12 @@ class Outcome:
     reason: str = ""
     retry_in_s: float | None = None
     route: str = ""
+    same: SameFile | None = None
+
+    @property
+    def found(self) -> bool:
+        """Whether there is a finding now: its own, or one that was taken over."""
+        return self.finding is not None or self.same is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -358,3 +392,4 @@ class Decoded:
     photo_id: int
     revision: int
     report: DecodeReport
+    same: SameFile | None = None

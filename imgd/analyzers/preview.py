@@ -51,6 +51,16 @@ class Preview(Analyzer[PreviewSettings]):
         """Raises DiskFullError, with nothing half-written left, when the cache's disk is full."""
         return [self._write(photo) for photo in photos]
 
+    def take_over(self, twin_id: int, photo_id: int) -> bool:
+        """Give a photo the preview of another one whose file is the same; whether that could be done."""
+        try:
+            write_private(
+                preview_path(self.cache_dir, photo_id), preview_path(self.cache_dir, twin_id).read_bytes()
+            )
+        except (OSError, DiskFullError):
+            return False
+        return True
+
     def _write(self, photo: PhotoInput) -> Finding:
         from PIL import Image
 

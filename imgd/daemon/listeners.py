@@ -34,7 +34,7 @@ class Listeners:
 
     def tell(self, committed: Committed) -> None:
         """Pass a batch on; never waits."""
-        if self._thread is None or not any(each.finding for each in committed.counted):
+        if self._thread is None or not any(each.found for each in committed.counted):
             return
         try:
             self._batches.put_nowait(committed)
@@ -57,7 +57,7 @@ class Listeners:
 
     def _run(self) -> None:
         while (committed := self._batches.get()) is not None:
-            found = [each for each in committed.counted if each.finding is not None]
+            found = [each for each in committed.counted if each.found]
             try:
                 with self._database.read() as connection:
                     names = {row.id: row.name for row in read_analyzers(connection)}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
 import stat
 from types import TracebackType
@@ -17,6 +18,7 @@ from imgd.domain import ByteRange, FileStat
 from imgd.errors import LimitError, UnsupportedFormatError
 
 _EDGE_BYTES = 64 * 1024
+_CHUNK_BYTES = 1024 * 1024
 _RANGED_FROM_BYTES = 1024 * 1024
 """A smaller file is read as fast whole as in parts."""
 _KINDS = (
@@ -124,6 +126,21 @@ class Source:
             digest.update(content[-_EDGE_BYTES:])
             self._fingerprint = digest.digest()
         return self._fingerprint
+
+    @property
+    def content_hash(self) -> bytes:
+        """The SHA-256 of all bytes. What is read by ranges is read from end to end for it.
+
+        Raises:
+            OSError: they cannot be read.
+        """
+        content = self.content
+        if isinstance(content, bytes):
+            return hashlib.sha256(content).digest()
+        digest = hashlib.sha256()
+        for place in range(0, len(content), _CHUNK_BYTES):
+            digest.update(content[place : place + _CHUNK_BYTES])
+        return digest.digest()
 
     @property
     def changed(self) -> bool:

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import socket
 
 import msgspec
 
 from imgd.domain import FileStat
+from imgd.pipeline import contents
 from imgd.pipeline.channel import Channel, ChannelClosedError
 
-_CHUNK_BYTES = 1 << 20
 _LOWEST = 19
 
 
@@ -53,33 +52,5 @@ def run(connection: socket.socket, _fds: list[int], _setup: None) -> None:
 
 
 def hash_file(file: FileToHash) -> HashedFile:
-    """The content hash of a file that is as registered, before the first read and after the last."""
-    try:
-        descriptor = _open(file.path)
-    except OSError as error:
-        return HashedFile(file.photo_id, fault=error.strerror or "cannot be opened")
-    try:
-        if FileStat.of(os.fstat(descriptor)) != file.stat:
-            return HashedFile(file.photo_id, fault="is not as it was registered")
-        digest = hashlib.sha256()
-        os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_SEQUENTIAL)
-        while part := os.read(descriptor, _CHUNK_BYTES):
-            digest.update(part)
-        # Nobody reads it again soon: what others have in the page cache should stay there.
-        os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
-        if FileStat.of(os.fstat(descriptor)) != file.stat:
-            return HashedFile(file.photo_id, fault="changed while it was read")
-        return HashedFile(file.photo_id, digest.digest())
-    except OSError as error:
-        return HashedFile(file.photo_id, fault=error.strerror or "cannot be read")
-    finally:
-        os.close(descriptor)
-
-
-def _open(path: bytes) -> int:
-    # O_NONBLOCK: the open of a pipe would else wait for a writer, perhaps for ever.
-    flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK
-    try:
-        return os.open(path, flags | os.O_NOATIME)
-    except PermissionError:  # only a file's owner may leave its access time alone
-        return os.open(path, flags)
+    """The content hash of a file that is as registered."""
+    return HashedFile(file.photo_id, *contents.hash_file(file.path, file.stat))

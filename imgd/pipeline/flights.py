@@ -7,7 +7,6 @@ import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Protocol
 
 from imgd.analyzers.preview import preview_path
 from imgd.domain import Decoded, Outcome, StoredFinding
@@ -15,6 +14,7 @@ from imgd.pipeline.arena import Arena
 from imgd.pipeline.commit import AfterCommit, Committer
 from imgd.pipeline.flight import Flight
 from imgd.pipeline.lanes import MAX_CONVICTIONS, Lane
+from imgd.pipeline.listener import PipelineListener
 from imgd.pipeline.messages import (
     DECODING,
     WAITING,
@@ -29,6 +29,7 @@ from imgd.pipeline.messages import (
 from imgd.pipeline.plan import ActiveAnalyzer, Plan
 from imgd.pipeline.pool import Guilt, WorkerPool
 from imgd.pipeline.rates import RateMeter
+from imgd.pipeline.twins import Takeover, twin_files
 from imgd.store.database import Database
 from imgd.store.findings import Committed
 
@@ -45,20 +46,6 @@ _FILE_RETRY_S = 5.0
 _ANALYZER_RETRY_S = 60.0
 _LONGEST_RETRY_S = 900.0
 _FRESH_FILE_S = 60.0
-
-
-class PipelineListener(Protocol):
-    """Whoever wants to know what the pipeline did; called in the event loop."""
-
-    def findings_committed(self, committed: Committed) -> None: ...
-
-    def file_changed(self, path: bytes) -> None:
-        """The file at `path` is not as registered, or not there."""
-
-    def analyzer_broke(self, name: str, reason: str) -> None: ...
-
-    def part_failed(self, name: str, error: BaseException) -> None:
-        """imgd's own code raised: the daemon cannot go on like this."""
 
 
 class Flights:
@@ -132,11 +119,18 @@ class Flights:
         leaks = [leak for lane in self._lanes for leak in lane.leaks.values()]
         return [*self._faults.values(), *leaks, *filter(None, [self._pool_fault, self.committer.fault])]
 
-    def launch(self, plan: Plan, findings: dict[str, StoredFinding], *, look_again: bool) -> None:
+    def launch(
+        self,
+        plan: Plan,
+        findings: dict[str, StoredFinding],
+        takeovers: tuple[Takeover, ...] = (),
+        *,
+        look_again: bool,
+    ) -> None:
         """Send a claimed photo to the workers; the caller has seen to it that there is room. `look_again`: more of
         it may have come to be owed while it was claimed."""
         slot = self._arena.lend() if plan.model_edges else -1
-        flight = Flight(plan, slot, findings=findings, look_again=look_again)
+        flight = Flight(plan, slot, findings=findings, look_again=look_again, takeovers=takeovers)
         self._flights[plan.photo.photo_id] = flight
         if plan.needs_worker:
             self._submit(flight)
@@ -257,29 +251,34 @@ class Flights:
         if plan.from_preview:
             preview = os.fsencode(preview_path(self._previews, photo.photo_id))
             stand_in = StandIn(preview, photo.format, photo.width, photo.height)
+        inline = tuple(name for name in plan.inline if name in self.ids and name not in flight.left_out)
+        models = [self.active[self.ids[name]] for name in plan.models if name in self.ids]
         self._pool.submit(
             PhotoTask(
                 photo.photo_id,
                 photo.path,
                 photo.stat,
                 photo.sidecars,
-                tuple(name for name in plan.inline if name in self.ids and name not in flight.left_out),
+                inline,
                 plan.model_edges,
                 flight.slot,
                 flight.findings,
                 stand_in,
+                twin_files(flight.takeovers, inline, models),
             )
         )
 
     def _take_outcomes(self, flight: Flight, result: PhotoResult, size_bytes: int) -> None:
         flight.levels = {level.edge: level for level in result.levels}
         flight.no_pixels = result.reason
+        if copies := flight.take_over(result, self.ids):
+            self.committer.add(self._take_report(flight), copies)
         for outcome in result.outcomes:
             self._add_outcome(flight, outcome, size_bytes // len(result.outcomes))
         self._go_to_lanes(flight)
 
     def _go_to_lanes(self, flight: Flight) -> None:
-        flight.to_lanes = list(flight.plan.models)
+        flight.to_lanes = [name for name in flight.plan.models if name not in flight.copied]
         self._fill_lanes(flight)
         self._land(flight)
 
@@ -374,7 +373,7 @@ class Flights:
         if flight.report is None or flight.reported:
             return None
         flight.reported = True
-        return Decoded(flight.plan.photo.photo_id, flight.plan.photo.revision, flight.report)
+        return Decoded(flight.plan.photo.photo_id, flight.plan.photo.revision, flight.report, flight.same)
 
     def _land(self, flight: Flight) -> None:
         """Give the slot back once no lane needs it; the flight itself ends with its last commit."""

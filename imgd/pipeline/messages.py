@@ -45,6 +45,24 @@ class StandIn(Struct, frozen=True, array_like=True):
     height: int
 
 
+class TwinFile(Struct, frozen=True, array_like=True):
+    """An analyzed photo that a task's photo may be a copy of, and what is left to do where it is.
+
+    `content_hash`: empty where nobody knows it yet. `analyzers`, `model_edges`: as the task's, without those whose
+    findings are taken over; `prior`: such findings that others read. `with_preview`: so is the preview.
+    """
+
+    photo_id: int
+    path: bytes
+    stat: FileStat
+    fingerprint: bytes
+    content_hash: bytes
+    analyzers: tuple[str, ...]
+    model_edges: tuple[int, ...]
+    prior: dict[str, StoredFinding] = {}
+    with_preview: bool = False
+
+
 class PhotoTask(Struct, frozen=True, array_like=True):
     """One photo for a worker: one open, one decode, the inline analyzers, and pixels for the lanes."""
 
@@ -57,6 +75,7 @@ class PhotoTask(Struct, frozen=True, array_like=True):
     slot_offset: int  # where in the arena they go; -1 where none is wanted
     prior: dict[str, StoredFinding] = {}  # findings that analyzers named in `after`
     stand_in: StandIn | None = None
+    twins: tuple[TwinFile, ...] = ()
 
 
 class Level(Struct, frozen=True, array_like=True):
@@ -91,7 +110,8 @@ class PhotoResult(Struct, frozen=True, array_like=True, tag=True):
     """A worker's answer to a PhotoTask. `reason`: why there are no pixels, or why the file was not read;
     `transient`: that may pass by itself. `leaky`: the analyzer to which it is due that the worker has grown too
     large and ends, and `leak`, a sentence about that. `route`: the step of the decode ladder that gave the pixels.
-    `spent_s`: the seconds that each inline analyzer took, and under "" those of all the rest."""
+    `spent_s`: the seconds that each inline analyzer took, and under "" those of all the rest. `twin`: the photo
+    whose file is the same, with `content_hash`, or 0; `copied_preview`: its preview is this one's now, too."""
 
     photo_id: int
     status: PhotoStatus
@@ -104,6 +124,9 @@ class PhotoResult(Struct, frozen=True, array_like=True, tag=True):
     spent_s: dict[str, float] = {}
     leaky: str = ""
     leak: str = ""
+    twin: int = 0
+    content_hash: bytes = b""
+    copied_preview: bool = False
 
 
 class LaneItem(Struct, frozen=True, array_like=True):

@@ -9,6 +9,7 @@ import sqlite3
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from imgd.analyzers.preview import Preview
 from imgd.config import Settings
@@ -18,9 +19,10 @@ from imgd.pipeline.capacity import find_capacity
 from imgd.pipeline.commit import AfterCommit
 from imgd.pipeline.costs import CostMeter
 from imgd.pipeline.devices import budget_bytes, find_devices, free_bytes
-from imgd.pipeline.flights import Flights, PipelineListener
+from imgd.pipeline.flights import Flights
 from imgd.pipeline.idleness import Idleness
 from imgd.pipeline.lanes import BATCHES_AHEAD, Lane
+from imgd.pipeline.listener import PipelineListener
 from imgd.pipeline.messages import LaneSetup, WorkerSetup
 from imgd.pipeline.placement import place
 from imgd.pipeline.plan import ActiveAnalyzer, model_edges, plan_photo
@@ -28,6 +30,7 @@ from imgd.pipeline.pool import WorkerPool
 from imgd.pipeline.process import ChildStarter
 from imgd.pipeline.rates import RateMeter
 from imgd.pipeline.tasks import start_task
+from imgd.pipeline.twins import Takeover, copied_analyzers, find_takeovers
 from imgd.store.costs import put_costs
 from imgd.store.database import Database
 from imgd.store.findings import read_findings
@@ -243,6 +246,7 @@ class Pipeline:
         """The next stretch, and behind the last one when the first postponed job is due. `waiting`: ids of
         analyzers of whose jobs only those count that a person asked for."""
         now, ids = time.time(), self.analyzer_ids
+        copied = copied_analyzers(dict(self._flights.active))
         with self._database.snapshot() as connection:
             page = read_owed(
                 connection,
@@ -253,6 +257,7 @@ class Pipeline:
                 skip=skip,
                 previewer=Preview.name,
                 asked=waiting,
+                copied=copied,
             )
             # What came due since the front was read lies behind, and was not seen.
             due = next_due(connection, ids, self._front_read_at) if page.end is None else None
@@ -265,7 +270,10 @@ class Pipeline:
         findings: dict[str, StoredFinding] = {}
         if plan.reads:
             findings = await asyncio.to_thread(self._read_findings, photo.photo_id, plan.reads)
-        self._flights.launch(plan, findings, look_again=self._claimed_at != self._wakes)
+        takeovers = find_takeovers(plan, self._flights.active)
+        if any(each.reads for each in takeovers):
+            takeovers = await asyncio.to_thread(self._read_prior, takeovers)
+        self._flights.launch(plan, findings, takeovers, look_again=self._claimed_at != self._wakes)
 
     def _after(self, after_commit: AfterCommit | None) -> AfterCommit:
         """What else belongs into a commit: how long its photos took, and what the caller wants."""
@@ -294,6 +302,14 @@ class Pipeline:
     def _read_findings(self, photo_id: int, names: Sequence[str]) -> dict[str, StoredFinding]:
         with self._database.read() as connection:
             return read_findings(connection, photo_id, names)
+
+    def _read_prior(self, takeovers: Sequence[Takeover]) -> tuple[Takeover, ...]:
+        return tuple(
+            replace(each, prior=self._read_findings(each.twin.photo_id, sorted(each.reads)))
+            if each.reads
+            else each
+            for each in takeovers
+        )
 
     def _make_lanes(
         self, starter: ChildStarter, settings: Settings, active: Sequence[ActiveAnalyzer]

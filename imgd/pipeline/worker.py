@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 from msgspec import structs
 
+from imgd.analyzers.preview import Preview
 from imgd.decode import (
     DecodeLimits,
     FormatRegistry,
@@ -32,6 +33,7 @@ from imgd.pipeline.ahead import OpenedTask, TasksAhead
 from imgd.pipeline.arena import ArenaView
 from imgd.pipeline.channel import Channel, ChannelClosedError, MessageTooLargeError
 from imgd.pipeline.checked import plain_finding
+from imgd.pipeline.contents import find_twin
 from imgd.pipeline.costs import CACHED_PREVIEW
 from imgd.pipeline.growth import Growth
 from imgd.pipeline.hosted import analyze, close_hosted, load_formats, load_hosted
@@ -45,6 +47,7 @@ from imgd.pipeline.messages import (
     PhotoTask,
     Ready,
     StandIn,
+    TwinFile,
     WorkerSetup,
 )
 
@@ -124,18 +127,35 @@ class Worker:
             result = self.refuse(task, str(error))
         self._arena.write_line("")
         rest_s = time.perf_counter() - began - sum(self._spent_s.values())
-        return structs.replace(result, spent_s={**self._spent_s, "": rest_s})
+        if not result.twin:  # else that was no decode, which it is counted as
+            self._spent_s[""] = rest_s
+        return structs.replace(result, spent_s=self._spent_s)
 
     def _work_on_file(self, task: PhotoTask, source: Source) -> PhotoResult:
         if not source.changed and _is_as_registered(task, source.stat):
+            twin = find_twin(task.twins, source)
+            with_preview = twin is not None and self._take_preview(task, twin)
+            if twin is not None:
+                task = _without_copied(task, twin, with_preview=with_preview)
             picture, reason = self._decode(source, self._largest_edge(task))
             result = self._analyze(task, picture, reason, source.content)
+            if twin is not None:
+                result = structs.replace(
+                    result, twin=twin.photo_id, content_hash=source.content_hash, copied_preview=with_preview
+                )
             if source.fault is not None:
                 raise source.fault
             if not source.changed:
                 described = report(source, picture) if picture else _bare_report(source)
                 return structs.replace(result, report=described)
         return PhotoResult(task.photo_id, PhotoStatus.CHANGED, "the file changed")
+
+    def _take_preview(self, task: PhotoTask, twin: TwinFile) -> bool:
+        """Whether the photo has its twin's preview now; else its own is made."""
+        previewer = self._analyzers.get(Preview.name)
+        if not twin.with_preview or not isinstance(previewer, Preview):
+            return False
+        return previewer.take_over(twin.photo_id, task.photo_id)
 
     def _work_on_original(self, task: PhotoTask) -> PhotoResult:
         with Source.open(task.path, self._limits.max_file_bytes) as source:
@@ -252,6 +272,17 @@ class Worker:
         height, width = pixels.shape[:2]
         np.frombuffer(self._arena.memory, np.uint8, pixels.size, start)[:] = pixels.reshape(-1)
         return Level(edge, start, height, width)
+
+
+def _without_copied(task: PhotoTask, twin: TwinFile, *, with_preview: bool) -> PhotoTask:
+    """What is left of a task whose photo is its twin's copy."""
+    left = {*twin.analyzers, *(() if with_preview or not twin.with_preview else (Preview.name,))}
+    return structs.replace(
+        task,
+        analyzers=tuple(name for name in task.analyzers if name in left),
+        model_edges=twin.model_edges,
+        prior={**task.prior, **twin.prior},
+    )
 
 
 def _read_sidecars(task: PhotoTask) -> tuple[Sidecar, ...]:

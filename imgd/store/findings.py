@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from imgd.domain import Decoded, Outcome, Region, StoredFinding, Tag, Text
 from imgd.store.changes import next_change_seq
 from imgd.store.readers import owe_readers
 from imgd.store.statements import load_statements
+from imgd.store.twins import copy_findings, describe_copies, split_stale
 
 _SQL = load_statements("imgd.store", "findings")
 _JOBS = load_statements("imgd.store", "jobs")
@@ -34,8 +35,9 @@ _FORGET = ("forget_facts", "forget_texts", "forget_tags", "forget_regions")
 
 @dataclass(frozen=True, slots=True)
 class Committed:
-    """What a commit did. `dropped` outcomes were of an older revision than their photo is now. `owed`: how many
-    jobs became owed, because what they read has changed."""
+    """What a commit did. `dropped` outcomes were of an older revision than their photo is now, or would have taken
+    over a finding that is not current any more. `owed`: how many jobs became owed, because what they read has
+    changed."""
 
     counted: tuple[Outcome, ...]
     dropped: tuple[Outcome, ...]
@@ -66,8 +68,11 @@ def commit(
     dropped: list[Outcome] = []
     for each in outcomes:
         (counted if revisions.get(each.photo_id) == each.revision else dropped).append(each)
-    counted = _refuse_misfits(connection, counted)
-    _update_photos(connection, [each for each in decoded if revisions.get(each.photo_id) == each.revision])
+    counted, stale = split_stale(connection, _refuse_misfits(connection, counted))
+    dropped += stale
+    read = [each for each in decoded if revisions.get(each.photo_id) == each.revision]
+    _update_photos(connection, read)
+    describe_copies(connection, read)
     analyzers = {id_: (name, generation) for id_, name, generation in connection.execute(_SQL["generations"])}
     found = []
     for each in counted:
@@ -84,19 +89,21 @@ def commit(
                     each.route,
                 )
             )
+    copies = [each for each in counted if each.same is not None]
     owed = 0
-    if found:
+    if found or copies:
         change_seq = next_change_seq(connection)
         _name_spaces(connection, found)
-        _forget_old(connection, found, photo_ids)
+        generations = {id_: generation for id_, (_, generation) in analyzers.items()}
+        replacing: list[_Found | Outcome] = [*found, *copies]
+        _forget_old(connection, replacing, generations, photo_ids)
         _put(connection, found, now)
-        connection.executemany(
-            _SQL["touch_photo"], [(change_seq, id_) for id_ in {each.photo_id for each in found}]
-        )
-        finished = [(each.photo_id, each.analyzer_id) for each in found]
+        copy_findings(connection, copies, generations, now)
+        finished = [(each.photo_id, each.analyzer_id) for each in counted if each.found]
+        connection.executemany(_SQL["touch_photo"], [(change_seq, id_) for id_ in {pair[0] for pair in finished}])
         owed = owe_readers(connection, finished, {(each.photo_id, each.analyzer_id) for each in counted})
         connection.executemany(_JOBS["finish"], finished)
-    _fail(connection, [each for each in counted if each.finding is None], now)
+    _fail(connection, [each for each in counted if not each.found], now)
     return Committed(tuple(counted), tuple(dropped), owed)
 
 
@@ -162,7 +169,12 @@ def _update_photos(connection: sqlite3.Connection, decoded: Sequence[Decoded]) -
     )
 
 
-def _forget_old(connection: sqlite3.Connection, found: Sequence[_Found], photo_ids: str) -> None:
+def _forget_old(
+    connection: sqlite3.Connection,
+    found: Sequence[_Found | Outcome],
+    generations: Mapping[int, int],
+    photo_ids: str,
+) -> None:
     """Clear away what the findings replace.
 
     Vectors of the same file stay in a space that the analyzer fills no more: it serves until the one that took its
@@ -182,7 +194,7 @@ def _forget_old(connection: sqlite3.Connection, found: Sequence[_Found], photo_i
     connection.executemany(
         _SQL["forget_current_vectors"],
         [
-            {"photo": each.photo_id, "analyzer": each.analyzer_id, "generation": each.generation}
+            {"photo": each.photo_id, "analyzer": each.analyzer_id, "generation": generations[each.analyzer_id]}
             for each, same in zip(replaced, is_same, strict=True)
             if same
         ],

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from imgd.domain import FileStat, OwedJob, OwedPhoto, Priority
 from imgd.store.statements import load_statements
+from imgd.store.twins import read_twins
 
 _SQL = load_statements("imgd.store", "jobs")
 
@@ -46,13 +47,15 @@ def read_owed(
     skip: Collection[int] = (),
     previewer: str = "",
     asked: Collection[int] = (),
+    copied: Collection[int] = (),
 ) -> OwedPage:
     """Up to `limit` photos behind `after` that owe one of `analyzer_ids` a finding, with all such jobs of each.
 
     Those of one priority come by folder and inode, which on most file systems is the order in which they lie on
     the disk. Photos in `skip` (in flight) and photos that cannot be reached now are left out. `previewer`: the
     analyzer whose current finding, if it is not all too new, says that a photo has a cached preview. `asked`:
-    further analyzers, of which only those jobs are read that a person asked for.
+    further analyzers, of which only those jobs are read that a person asked for. `copied`: analyzers whose
+    findings a copy of an analyzed photo takes over.
     """
     bounds = dict.fromkeys(asked, int(Priority.REQUEST)) | dict.fromkeys(analyzer_ids, _LEAST_URGENT)
     place = {"priority": after.priority, "photo_id": after.photo_id, "now": now, "limit": limit}
@@ -67,7 +70,7 @@ def read_owed(
     if not wanted:
         return OwedPage((), end)
     urgency = {row.photo_id: row.priority for row in reversed(rows)}
-    owed = _read_photos(connection, wanted, bounds, now, previewer)
+    owed = _read_photos(connection, wanted, bounds, now, previewer, copied=copied)
     owed.sort(key=lambda photo: (urgency[photo.photo_id], os.path.dirname(photo.path), photo.stat.inode))
     return OwedPage(tuple(owed), end)
 
@@ -78,6 +81,8 @@ def _read_photos(
     bounds: Mapping[int, int],
     now: float,
     previewer: str,
+    *,
+    copied: Collection[int],
 ) -> list[OwedPhoto]:
     """Those of `photo_ids` that can be reached, each with what it owes now to the analyzers in `bounds`: by id,
     the least urgent priority that counts."""
@@ -91,6 +96,7 @@ def _read_photos(
     sidecars: dict[int, list[bytes]] = defaultdict(list)
     for photo_id, name in connection.execute(_SQL["sidecars_of"], {"photos": photos}):
         sidecars[photo_id].append(name)
+    twins = read_twins(connection, photo_ids, copied)
     return [
         OwedPhoto(
             photo_id=photo_id,
@@ -103,6 +109,7 @@ def _read_photos(
             width=width,
             height=height,
             has_preview=bool(has_preview),
+            twins=twins.get(photo_id, ()),
         )
         for photo_id, revision, root, folder, name, kind, width, height, has_preview, *stat in connection.execute(
             _SQL["photos"], {"photos": photos, "previewer": previewer, "before": now - FIRST_ANALYSIS_S}
