@@ -5,30 +5,12 @@ from __future__ import annotations
 import asyncio
 import os
 from pathlib import Path
-from typing import Any
 
 import pytest
-from pipeline_library import Library, analyze_all, write_photo
+from pipeline_library import Library, activate, analyze_all, write_photo
 
 from imgd.analyzers.preview import Preview, preview_path
-from imgd.pipeline.plan import ActiveAnalyzer, make_spec
-from imgd.store.analyzers import AnalyzerDeclaration, synchronise
-
-
-def activate(library: Library, *classes: Any) -> list[ActiveAnalyzer]:
-    """As the library itself does it, with a preview cache."""
-    rows = library.database.write(
-        lambda c: synchronise(c, [AnalyzerDeclaration(each.name, each.version, "") for each in classes])
-    ).result()
-    cache = library.settings.previews
-    return [
-        ActiveAnalyzer(
-            rows[each.name].id,
-            each,
-            make_spec(each, each.settings_type() if each.settings_type else None, {}, cache),
-        )
-        for each in classes
-    ]
+from imgd.pipeline.plan import ActiveAnalyzer
 
 
 def owe(library: Library, *names: str) -> None:
