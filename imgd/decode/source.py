@@ -44,6 +44,7 @@ class Source:
         self._before = _state(status)
         self._content: ByteRange | None = None
         self._fingerprint = b""
+        self._content_hash = b""
         self._changed = False
 
     @classmethod
@@ -134,13 +135,13 @@ class Source:
         Raises:
             OSError: they cannot be read.
         """
-        content = self.content
-        if isinstance(content, bytes):
-            return hashlib.sha256(content).digest()
-        digest = hashlib.sha256()
-        for place in range(0, len(content), _CHUNK_BYTES):
-            digest.update(content[place : place + _CHUNK_BYTES])
-        return digest.digest()
+        if not self._content_hash:
+            content = self.content
+            digest = hashlib.sha256()
+            for place in range(0, len(content), _CHUNK_BYTES):
+                digest.update(content[place : place + _CHUNK_BYTES])
+            self._content_hash = digest.digest()
+        return self._content_hash
 
     @property
     def changed(self) -> bool:

@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
 from imgd.analyzers.preview import Preview
-from imgd.domain import StoredFinding, Twin
+from imgd.domain import RunMode, StoredFinding, Twin
 from imgd.pipeline.messages import TwinFile
 from imgd.pipeline.plan import ActiveAnalyzer, Plan, model_edges
 
@@ -40,13 +40,17 @@ def copied_analyzers(active: Mapping[int, ActiveAnalyzer]) -> list[int]:
 
 
 def find_takeovers(plan: Plan, active: Mapping[int, ActiveAnalyzer]) -> tuple[Takeover, ...]:
-    """What the photo takes over of each of its possible twins; nothing of one that has none of what it owes."""
+    """What the photo takes over of each of its possible twins; nothing of one that has none of what it owes.
+
+    A photo that was never read owes those that wait for imgd to be idle, too: of these nothing need be waited for.
+    """
     if plan.from_preview or not plan.needs_worker:
         return ()
     running = {*plan.inline, *plan.models}
+    owed = running | {each.name for each in active.values() if each.run is RunMode.IDLE}
     takeovers = []
     for twin in plan.photo.twins:
-        copied = frozenset(active[id_].name for id_ in twin.analyzers if id_ in active) & running
+        copied = frozenset(active[id_].name for id_ in twin.analyzers if id_ in active) & owed
         after = {
             name for each in active.values() if each.name in running - copied for name in each.declaration.after
         }

@@ -70,7 +70,7 @@ def describe_copies(connection: sqlite3.Connection, decoded: Sequence[Decoded]) 
 def copy_findings(
     connection: sqlite3.Connection, copies: Sequence[Outcome], generations: Mapping[int, int], now: float
 ) -> None:
-    """Store what `copies` take over; nothing of theirs is stored any more. The facts that fill the table
+    """Store what `copies` take over; what that replaces is gone already. The facts that fill the table
     `metadata` are not among it: they come of sidecars, too."""
     parameters = [
         {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import hashlib
 import os
 import shutil
@@ -15,6 +16,7 @@ from PIL import Image
 from pipeline_library import Heard, Library, activate, analyze_all
 
 from imgd.analyzers.preview import Preview, preview_path
+from imgd.domain import RunMode
 from imgd.pipeline.plan import ActiveAnalyzer
 from imgd.pipeline.process import ChildStarter
 from imgd.pipeline.scheduler import Pipeline
@@ -157,6 +159,14 @@ def test_who_reads_sidecars_looks_itself_and_reads_what_was_taken_over(library: 
         library.rows("SELECT route FROM findings WHERE photo_id = 2 ORDER BY route")
         == [("",)] * 3 + [("full",)] * 2
     )
+
+
+def test_what_waits_for_imgd_to_be_idle_is_taken_over_at_once(
+    library: Library, active: list[ActiveAnalyzer], twin: Path
+) -> None:
+    later = [*active[:2], dataclasses.replace(active[2], run=RunMode.IDLE)]
+    add(library, later, copy(twin, "copy.bmp"))
+    assert told(library, "copy.bmp") == {"inline": 1, "model": 1}
 
 
 def test_a_preview_that_is_gone_is_made_anew(library: Library, active: list[ActiveAnalyzer], twin: Path) -> None:

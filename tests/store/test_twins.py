@@ -86,6 +86,7 @@ def test_nobody_is_asked_for_where_no_analyzer_copies(library, photos):
         "UPDATE photos SET revision = 2 WHERE id = 1",
         "UPDATE analyzers SET generation = 2",
         "UPDATE findings SET generation = 0",
+        "INSERT INTO jobs (photo_id, analyzer_id, priority) VALUES (1, 2, 5)",
         "UPDATE roots SET state = 'offline' WHERE id = 2",
         "UPDATE photos SET fingerprint = NULL",
         "UPDATE photos SET fingerprint = x'02' WHERE id = 2",
@@ -160,6 +161,7 @@ def test_what_the_photo_had_before_is_replaced(library, photos):
         "UPDATE photos SET revision = 2 WHERE id = 1",
         "UPDATE analyzers SET generation = 2",
         "UPDATE findings SET generation = 0",
+        "INSERT INTO jobs (photo_id, analyzer_id, priority) VALUES (1, 2, 5)",
         "DELETE FROM photos WHERE id = 1",
     ],
 )

@@ -8,7 +8,8 @@ SELECT wanted.value, twin.id, twin.revision, twin.fingerprint, COALESCE(twin.con
         FROM json_each(:analyzers) AS copied
         CROSS JOIN findings ON findings.photo_id = twin.id AND findings.analyzer_id = copied.value
         CROSS JOIN analyzers ON analyzers.id = findings.analyzer_id
-        WHERE findings.generation = analyzers.generation AND findings.revision = twin.revision) AS current
+        WHERE findings.generation = analyzers.generation AND findings.revision = twin.revision
+          AND NOT EXISTS (SELECT 1 FROM jobs WHERE photo_id = twin.id AND analyzer_id = analyzers.id)) AS current
 FROM json_each(:photos) AS wanted
 CROSS JOIN photos ON photos.id = wanted.value
 CROSS JOIN photos AS twin ON twin.id IN (
@@ -20,6 +21,7 @@ WHERE photos.fingerprint IS NULL AND twin.id <> photos.id AND twin.fingerprint I
   AND twin.state = 'present' AND roots.state = 'online' AND roots.removed_at IS NULL AND current <> '[]'
 ORDER BY wanted.key, twin.content_hash IS NULL, twin.id;
 
+-- Whoever owes another finding of the twin, as a person asked, may not give this one away.
 -- name: current
 SELECT pairs.key
 FROM json_each(?) AS pairs
@@ -27,7 +29,8 @@ CROSS JOIN photos ON photos.id = pairs.value ->> 0
 CROSS JOIN findings ON findings.photo_id = photos.id AND findings.analyzer_id = pairs.value ->> 2
 CROSS JOIN analyzers ON analyzers.id = findings.analyzer_id
 WHERE photos.revision = pairs.value ->> 1
-  AND findings.revision = photos.revision AND findings.generation = analyzers.generation;
+  AND findings.revision = photos.revision AND findings.generation = analyzers.generation
+  AND NOT EXISTS (SELECT 1 FROM jobs WHERE photo_id = photos.id AND analyzer_id = analyzers.id);
 
 -- name: put_hash
 UPDATE photos SET content_hash = ? WHERE id = ? AND revision = ?;
