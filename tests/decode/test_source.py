@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import hashlib
 import os
 import socket
 import threading
@@ -54,6 +55,17 @@ def test_a_large_tiff_is_read_by_ranges_and_is_the_same_to_whoever_reads_it(tmp_
         expected = xxhash.xxh3_128(len(data).to_bytes(8, "little") + data[:65536] + data[-65536:]).digest()
         assert source.fingerprint == expected
         assert source.data == data
+        assert not source.changed
+
+
+@pytest.mark.parametrize("mark", [b"II*\0", b"\xff\xd8\xff"])
+def test_the_content_hash_is_of_all_bytes_however_they_are_read(tmp_path: Path, mark: bytes) -> None:
+    data = mark + os.urandom(3_000_000)
+    path = tmp_path / "photo"
+    path.write_bytes(data)
+    with Source.open(bytes(path), MAX) as source:
+        assert source.fingerprint
+        assert source.content_hash == hashlib.sha256(data).digest()
         assert not source.changed
 
 
