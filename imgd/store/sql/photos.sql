@@ -62,6 +62,7 @@ UPDATE photos
 SET size = seen.size, mtime_ns = seen.mtime_ns, device = seen.device, inode = seen.inode,
     state = 'present', missing_since = NULL,
     revision = photos.revision + (seen.verdict = 'changed'),
+    file_revision = CASE seen.verdict WHEN 'changed' THEN photos.revision + 1 ELSE photos.file_revision END,
     fingerprint = CASE seen.verdict WHEN 'changed' THEN NULL ELSE photos.fingerprint END,
     content_hash = CASE seen.verdict WHEN 'changed' THEN NULL ELSE photos.content_hash END,
     change_seq = CASE seen.verdict WHEN 'relinked' THEN photos.change_seq ELSE :change_seq END
