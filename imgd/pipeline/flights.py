@@ -360,17 +360,9 @@ class Flights:
         self._land(flight)
 
     def _ended(self, flight: Flight, said: AnalyzerOutcome, retry_in_s: float | None, route: str = "") -> Outcome:
-        photo = flight.plan.photo
-        return Outcome(
-            photo.photo_id,
-            self.ids[said.analyzer],
-            photo.revision,
-            said.finding,
-            said.reason,
-            retry_in_s,
-            route,
-            of_file_alone=said.analyzer not in self._of_sidecars,
-        )
+        photo, of_file_alone = flight.plan.photo, said.analyzer not in self._of_sidecars
+        about = (photo.photo_id, self.ids[said.analyzer], photo.revision)
+        return Outcome(*about, said.finding, said.reason, retry_in_s, route, of_file_alone)
 
     def _take_report(self, flight: Flight) -> Decoded | None:
         """The photo's report, once: with its first outcomes."""
