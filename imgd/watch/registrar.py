@@ -16,10 +16,13 @@ from imgd.store.folders import count_present, count_rows, find_folders, move_fol
 from imgd.store.photos import (
     LookAlike,
     Registered,
+    adopt_missing,
+    find_candidates,
     find_differing,
     find_look_alikes,
     find_photo,
     find_unreadable,
+    hasten,
     mark_folder_missing,
     mark_missing,
     move_file,
@@ -189,6 +192,20 @@ class Registrar:
             if len(page) < _PAGE:
                 return faults
             after = page[-1][1]
+
+    def reunite(self, since: float) -> None:
+        """Find what went missing `since` then among the new photos: those that may be it and are not read yet come
+        first. A scan registers what is new before it knows what is gone, and the new may be analyzed by then.
+        """
+        with self._database.read() as connection:
+            photo_ids = find_candidates(connection, since)
+
+        def work(connection: sqlite3.Connection) -> bool:
+            adopted = adopt_missing(connection, photo_ids)
+            return bool(hasten(connection, photo_ids) or adopted)
+
+        if photo_ids and self._database.write(work).result():
+            self._on_change()
 
     def _put_sidecars(
         self, connection: sqlite3.Connection, sidecars: Mapping[bytes, Sequence[SeenFile]], priority: Priority
