@@ -168,7 +168,8 @@ def test_a_photo_found_before_one_of_its_size_was_missed_is_hastened(library, pu
     old = put("old.jpg", now=1.0)
     read(old, at=2.0)
     like = put("like.jpg")
-    put("unlike.jpg", size=11)
+    unlike = put("unlike.jpg", size=11)
+    library.write(lambda c: c.execute("UPDATE photos SET fingerprint = x'00' WHERE id = ?", (unlike,)))
     read(put("other.jpg"), b"other")
     with library.database.read() as connection:
         assert find_candidates(connection, 0.0) == []
@@ -176,7 +177,7 @@ def test_a_photo_found_before_one_of_its_size_was_missed_is_hastened(library, pu
     with library.database.read() as connection:
         assert find_candidates(connection, 31.0) == []
         assert find_candidates(connection, 30.0) == [like]
-    assert library.write(lambda c: hasten(c, [like])) == 2
+    assert library.write(lambda c: hasten(c, [like, unlike])) == 2
     assert _priorities(library) == {b"like.jpg": Priority.EVENT, b"unlike.jpg": Priority.SCAN}
 
 

@@ -194,8 +194,8 @@ LEFT JOIN metadata AS lost_told ON lost_told.photo_id = lost.id
 WHERE fresh.state = 'present' AND lost.state = 'missing' AND lost.id < fresh.id
   AND (lost.mtime_ns = fresh.mtime_ns
        OR (lost_told.taken_at = fresh_told.taken_at AND lost_told.taken_offset_s IS fresh_told.taken_offset_s))
-  AND (SELECT COUNT(*) FROM photos AS other
-       WHERE other.fingerprint = fresh.fingerprint AND other.size = fresh.size) = 2
+  AND (SELECT COUNT(*) FROM (SELECT 1 FROM photos AS other INDEXED BY photos_by_fingerprint
+                             WHERE other.fingerprint = fresh.fingerprint AND other.size = fresh.size LIMIT 3)) = 2
   AND (fresh.added_at >= COALESCE(roots.scanned_at, 0)
        OR NOT EXISTS (SELECT 1 FROM findings
                       WHERE findings.photo_id = fresh.id AND findings.analyzed_at < lost.missing_since));
