@@ -8,6 +8,7 @@ import stat as stats
 import time
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from functools import partial
 from typing import Final
 
 from imgd.domain import Priority, SeenFile
@@ -200,12 +201,14 @@ class Registrar:
         with self._database.read() as connection:
             photo_ids = find_candidates(connection, since)
 
-        def work(connection: sqlite3.Connection) -> bool:
-            adopted = adopt_missing(connection, photo_ids)
-            return bool(hasten(connection, photo_ids) or adopted)
+        def work(connection: sqlite3.Connection, page: Sequence[int]) -> bool:
+            adopted = adopt_missing(connection, page)
+            return bool(hasten(connection, page) or adopted)
 
-        if photo_ids and self._database.write(work).result():
-            self._on_change()
+        # A page at a time, so that others get to write while a whole library has moved.
+        for start in range(0, len(photo_ids), _PAGE):
+            if self._database.write(partial(work, page=photo_ids[start : start + _PAGE])).result():
+                self._on_change()
 
     def _put_sidecars(
         self, connection: sqlite3.Connection, sidecars: Mapping[bytes, Sequence[SeenFile]], priority: Priority
