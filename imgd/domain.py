@@ -368,6 +368,8 @@ class Outcome:
 
     `retry_in_s`: for a failure that may pass by itself, when to try again; None means not before the file
     changes or `imgctl retry`. `route`: the step of the ladder that gave the pixels, "" where there were none.
+    `of_file_alone`: neither its analyzer nor any that it reads looks into sidecars, so that it is as true of a
+    later revision in which only these have changed.
     """
 
     photo_id: int
@@ -377,6 +379,7 @@ class Outcome:
     reason: str = ""
     retry_in_s: float | None = None
     route: str = ""
+    of_file_alone: bool = False
     same: SameFile | None = None
 
     @property

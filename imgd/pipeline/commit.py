@@ -22,7 +22,8 @@ _FULL_BYTES = 32 << 20
 _PASSING = (ImgdError, sqlite3.OperationalError)
 """What may pass by itself: a full disk, or another program that keeps the database locked."""
 AfterCommit = Callable[[sqlite3.Connection, Sequence[int]], None]
-"""Runs in the commit's own transaction with the ids of the photos that were decoded."""
+"""Runs in the commit's own transaction with the ids of its photos. One whose outcomes come in several commits is
+in each of them: what is known of it now may not have been known before."""
 
 
 class Committer:
@@ -120,7 +121,7 @@ class Committer:
         def work(connection: sqlite3.Connection) -> Committed:
             committed = commit(connection, decoded, outcomes, time.time())
             if self._after is not None:
-                self._after(connection, [each.photo_id for each in decoded])
+                self._after(connection, sorted(waiting))
             return committed
 
         writing = asyncio.wrap_future(self._database.write(work))

@@ -51,7 +51,10 @@ class Flight:
         self.findings.update(takeover.prior)
         names = sorted(self.copied & ids.keys())
         self.uncommitted.update(names)
-        return [Outcome(photo.photo_id, ids[name], photo.revision, same=self.same) for name in names]
+        return [
+            Outcome(photo.photo_id, ids[name], photo.revision, of_file_alone=True, same=self.same)
+            for name in names
+        ]
 
     @property
     def attempts(self) -> int:

@@ -26,7 +26,7 @@ from imgd.pipeline.messages import (
     PhotoTask,
     StandIn,
 )
-from imgd.pipeline.plan import ActiveAnalyzer, Plan
+from imgd.pipeline.plan import ActiveAnalyzer, Plan, of_sidecars
 from imgd.pipeline.pool import Guilt, WorkerPool
 from imgd.pipeline.rates import RateMeter
 from imgd.pipeline.twins import Takeover, twin_files
@@ -69,6 +69,7 @@ class Flights:
         self.active = {each.id: each for each in active}
         self.ids = {each.name: each.id for each in active}
         self._names = {each.id: each.name for each in active}  # of those that broke meanwhile, too
+        self._of_sidecars = of_sidecars(active)
         self.rates = RateMeter()
         self.due = float("inf")
         """When the first postponed job is due, in seconds since the epoch."""
@@ -223,7 +224,7 @@ class Flights:
 
     def committed(self, committed: Committed) -> None:
         """A batch is in the store: flights end with their last commit."""
-        more = bool(committed.dropped or committed.owed)
+        more = owes_more = bool(committed.dropped or committed.owed)
         for outcome in (*committed.counted, *committed.dropped):
             if outcome.retry_in_s is not None:
                 self.due = min(self.due, time.time() + outcome.retry_in_s)
@@ -231,6 +232,7 @@ class Flights:
             if flight is None:
                 continue
             flight.uncommitted.discard(self._names[outcome.analyzer_id])
+            flight.look_again = flight.look_again or owes_more  # claims pass over what is on its way
             if not flight.uncommitted and not flight.is_out and flight.slot < 0:
                 del self._flights[outcome.photo_id]
                 more = more or flight.look_again or not flight.plan.complete
@@ -327,7 +329,6 @@ class Flights:
         return bool(hosts)
 
     def _add_outcome(self, flight: Flight, outcome: AnalyzerOutcome, size_bytes: int = 0) -> None:
-        photo = flight.plan.photo
         if outcome.finding is not None:
             flight.findings[outcome.analyzer] = outcome.finding
             self._faults.pop(outcome.analyzer, None)
@@ -340,17 +341,9 @@ class Flights:
             return
         retry_in_s = _wait_s(_ANALYZER_RETRY_S, flight.attempts) if outcome.transient else None
         flight.uncommitted.add(outcome.analyzer)
-        known = self.active.get(analyzer_id)
-        route = flight.route if known is not None and known.declaration.needs.edge else ""
-        self.committer.add(
-            self._take_report(flight),
-            [
-                Outcome(
-                    photo.photo_id, analyzer_id, photo.revision, outcome.finding, outcome.reason, retry_in_s, route
-                )
-            ],
-            size_bytes,
-        )
+        route = flight.route if self.active[analyzer_id].declaration.needs.edge else ""
+        ended = self._ended(flight, outcome, retry_in_s, route)
+        self.committer.add(self._take_report(flight), [ended], size_bytes)
 
     def _postpone_all(self, flight: Flight, reason: str) -> None:
         """Try the photo again later, but not for ever."""
@@ -358,15 +351,17 @@ class Flights:
         self._fail_all(flight, reason, None if attempts >= _MAX_ATTEMPTS else _wait_s(_FILE_RETRY_S, attempts))
 
     def _fail_all(self, flight: Flight, reason: str, retry_in_s: float | None = None) -> None:
-        photo = flight.plan.photo
         names = [name for name in (*flight.plan.inline, *flight.plan.models) if name in self.ids]
         names = [name for name in names if name not in flight.left_out]
         flight.uncommitted.update(names)
-        self.committer.add(
-            self._take_report(flight),
-            [Outcome(photo.photo_id, self.ids[name], photo.revision, None, reason, retry_in_s) for name in names],
-        )
+        ended = [self._ended(flight, AnalyzerOutcome(name, reason=reason), retry_in_s) for name in names]
+        self.committer.add(self._take_report(flight), ended)
         self._land(flight)
+
+    def _ended(self, flight: Flight, said: AnalyzerOutcome, retry_in_s: float | None, route: str = "") -> Outcome:
+        photo, of_file_alone = flight.plan.photo, said.analyzer not in self._of_sidecars
+        about = (photo.photo_id, self.ids[said.analyzer], photo.revision)
+        return Outcome(*about, said.finding, said.reason, retry_in_s, route, of_file_alone)
 
     def _take_report(self, flight: Flight) -> Decoded | None:
         """The photo's report, once: with its first outcomes."""

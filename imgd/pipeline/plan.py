@@ -77,6 +77,16 @@ def plan_photo(photo: OwedPhoto, active: Mapping[int, ActiveAnalyzer]) -> Plan |
     )
 
 
+def of_sidecars(active: Collection[ActiveAnalyzer]) -> frozenset[str]:
+    """Names of those whose findings depend on sidecars: they read them, or findings of others that do."""
+    found: set[str] = set()
+    more = {each.name for each in active if each.declaration.reads_sidecars}
+    while more:
+        found |= more
+        more = {each.name for each in active if not found.isdisjoint(each.declaration.after)} - found
+    return frozenset(found)
+
+
 def model_edges(active: Collection[ActiveAnalyzer]) -> list[int]:
     """All sizes that lanes can ask for: what a slot of shared memory has to hold."""
     edges = {each.declaration.needs.edge for each in active if each.declaration.device is Device.MODEL}

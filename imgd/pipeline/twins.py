@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from imgd.analyzers.preview import Preview
 from imgd.domain import RunMode, StoredFinding, Twin
 from imgd.pipeline.messages import TwinFile
-from imgd.pipeline.plan import ActiveAnalyzer, Plan, model_edges
+from imgd.pipeline.plan import ActiveAnalyzer, Plan, model_edges, of_sidecars
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,15 +28,12 @@ def copied_analyzers(active: Mapping[int, ActiveAnalyzer]) -> list[int]:
     Whoever reads sidecars, or the findings of somebody who does, may say something else of the copy; and whoever
     keeps files of its own would have none of it. Only of previews is it known which file that is.
     """
-    by_name = {each.name: each for each in active.values()}
-    barred = {
-        each.name
-        for each in active.values()
-        if each.declaration.reads_sidecars or (each.declaration.wants_cache_dir and each.name != Preview.name)
-    }
-    while more := {name for name, each in by_name.items() if barred.intersection(each.declaration.after)} - barred:
-        barred |= more
-    return [id_ for id_, each in active.items() if each.name not in barred]
+    barred = of_sidecars(active.values())
+    return [
+        id_
+        for id_, each in active.items()
+        if each.name not in barred and (each.name == Preview.name or not each.declaration.wants_cache_dir)
+    ]
 
 
 def find_takeovers(plan: Plan, active: Mapping[int, ActiveAnalyzer]) -> tuple[Takeover, ...]:

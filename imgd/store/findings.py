@@ -35,13 +35,25 @@ _FORGET = ("forget_facts", "forget_texts", "forget_tags", "forget_regions")
 
 @dataclass(frozen=True, slots=True)
 class Committed:
-    """What a commit did. `dropped` outcomes were of an older revision than their photo is now, or would have taken
-    over a finding that is not current any more. `owed`: how many jobs became owed, because what they read has
-    changed."""
+    """What a commit did. `dropped` outcomes were of an older revision than their photo is now, and not true of
+    that, or would have taken over a finding that is not current any more. `owed`: how many jobs became owed,
+    because what they read has changed."""
 
     counted: tuple[Outcome, ...]
     dropped: tuple[Outcome, ...]
     owed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Revisions:
+    """The newest revision of a photo, and the one in which its file itself changed last."""
+
+    photo: int
+    file: int
+
+    def admits(self, revision: int, *, of_file_alone: bool) -> bool:
+        """Whether what was found in `revision` is true of the photo as it is now."""
+        return revision == self.photo or (of_file_alone and self.file <= revision < self.photo)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,17 +72,23 @@ class _Found:
 def commit(
     connection: sqlite3.Connection, decoded: Sequence[Decoded], outcomes: Sequence[Outcome], now: float
 ) -> Committed:
-    """Store a batch. Whatever is of an older revision than its photo is now is dropped; its job stays owed."""
+    """Store a batch. Whatever is of an older revision than its photo is now is dropped; its job stays owed. But
+    what is of the file alone counts as of the newest revision where only sidecars have changed since."""
     touched = {each.photo_id for each in decoded} | {each.photo_id for each in outcomes}
     photo_ids = json.dumps(sorted(touched))
-    revisions = dict(connection.execute(_SQL["revisions"], (photo_ids,)).fetchall())
+    revisions = {id_: _Revisions(*row) for id_, *row in connection.execute(_SQL["revisions"], (photo_ids,))}
     counted: list[Outcome] = []
     dropped: list[Outcome] = []
     for each in outcomes:
-        (counted if revisions.get(each.photo_id) == each.revision else dropped).append(each)
+        current = revisions.get(each.photo_id)
+        if current is None or not current.admits(each.revision, of_file_alone=each.of_file_alone):
+            dropped.append(each)
+        else:
+            counted.append(each if each.revision == current.photo else replace(each, revision=current.photo))
     counted, stale = split_stale(connection, _refuse_misfits(connection, counted))
     dropped += stale
-    read = [each for each in decoded if revisions.get(each.photo_id) == each.revision]
+    reports = [(each, revisions.get(each.photo_id)) for each in decoded]
+    read = [each for each, now in reports if now and now.admits(each.revision, of_file_alone=True)]
     _update_photos(connection, read)
     describe_copies(connection, read)
     analyzers = {id_: (name, generation) for id_, name, generation in connection.execute(_SQL["generations"])}

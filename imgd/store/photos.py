@@ -117,6 +117,7 @@ def register(
 ) -> Registered:
     """Store `files` as they were seen; new and changed photos owe a job to each active analyzer.
 
+    New ones of the size of a missing photo are owed like what just changed, for they may be that one.
     `moved`: photo id -> the one of `files` that it has become. A file with another size or time is a new
     revision, and so is one that has become the file of another photo. Nothing is written for the unchanged.
     """
@@ -127,7 +128,7 @@ def register(
         for photo_id, file in moved.items():
             place = (folders[file.folder], file.name)
             counts["moved"] += _move(connection, photo_id, place, change_seq, priority)
-    values = {"now": now, "change_seq": change_seq, "priority": int(priority)}
+    values = {"now": now, "change_seq": change_seq, "priority": int(priority), "event": int(Priority.EVENT)}
     for start in range(0, len(files), BATCH_ROWS):
         counts.update(_register_chunk(connection, root_id, files[start : start + BATCH_ROWS], values))
     return Registered(
@@ -261,22 +262,33 @@ def mark_folder_missing(connection: sqlite3.Connection, root_id: int, folder: by
 def adopt_missing(connection: sqlite3.Connection, photo_ids: Sequence[int]) -> dict[int, int]:
     """New photos that are missing ones come back at another path: the old row takes over the path.
 
-    Called when the fingerprints of `photo_ids` have been stored. Only where exactly one missing and one present
-    photo share fingerprint, size and mtime. The new row goes, with all it owed and was found of it; the old one
-    owes what it has no current finding of. Returns {new id: old id}.
+    Called when the fingerprints and capture times of `photo_ids` have been stored, as far as they have one. Only
+    where exactly one missing and one new photo share fingerprint and size, and mtime or capture time agree. The
+    new row goes, with all it owed and was found of it; the old one owes what it has no current finding of.
+    Returns {new id: old id}.
     """
     twins = connection.execute(_SQL["lost_twins"], {"photos": json.dumps(list(photo_ids))}).fetchall()
     if not twins:
         return {}
     change_seq = next_change_seq(connection)
     adopted = {}
-    for fresh_id, lost_id, folder_id, name, display_name, device, inode in twins:
+    for fresh_id, lost_id, *file in twins:
         connection.execute(_SQL["remove"], (fresh_id,))
-        place = (folder_id, name, display_name, device, inode)
-        connection.execute(_SQL["take_over"], (*place, change_seq, lost_id))
+        connection.execute(_SQL["take_over"], (*file, change_seq, lost_id))
         adopted[fresh_id] = lost_id
     _owe_back(connection, list(adopted.values()), Priority.EVENT)
     return adopted
+
+
+def find_candidates(connection: sqlite3.Connection, since: float) -> list[int]:
+    """Present photos that may be one of those that went missing `since` then."""
+    return [photo_id for (photo_id,) in connection.execute(_SQL["candidates"], {"since": since})]
+
+
+def hasten(connection: sqlite3.Connection, photo_ids: Sequence[int]) -> int:
+    """Those of these photos that no one has read yet come before what else a scan found; returns how many jobs."""
+    parameters = {"photos": json.dumps(list(photo_ids)), "event": int(Priority.EVENT), "scan": int(Priority.SCAN)}
+    return connection.execute(_SQL["hasten"], parameters).rowcount
 
 
 def find_unreadable(connection: sqlite3.Connection, root_id: int, files: Sequence[SeenFile]) -> list[int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -47,6 +48,7 @@ class Reconciler:
         self._planned: list[bytes] = []
         self._scan: Scan | None = None
         self._start = b""
+        self._begun_at = 0.0
         self._batches: Iterator[ScanBatch] = iter(())
         # Of folders that are not finished: a large one takes several batches.
         self._sidecars: dict[bytes, list[SeenFile]] = defaultdict(list)
@@ -95,11 +97,13 @@ class Reconciler:
         if not self._is_there():
             return None
         self._faults += self._registrar.check_tree(start)
+        self._registrar.reunite(self._begun_at)
         return Reconciled(start, tuple(self._faults))
 
     def _begin(self, scan: Scan) -> None:
         self._scan = scan
         self._start = scan.start
+        self._begun_at = time.time()
         self._batches = scan.run()
         self._sidecars.clear()
         self._unsettled.clear()

@@ -8,6 +8,7 @@ import stat as stats
 import time
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from functools import partial
 from typing import Final
 
 from imgd.domain import Priority, SeenFile
@@ -16,10 +17,13 @@ from imgd.store.folders import count_present, count_rows, find_folders, move_fol
 from imgd.store.photos import (
     LookAlike,
     Registered,
+    adopt_missing,
+    find_candidates,
     find_differing,
     find_look_alikes,
     find_photo,
     find_unreadable,
+    hasten,
     mark_folder_missing,
     mark_missing,
     move_file,
@@ -189,6 +193,22 @@ class Registrar:
             if len(page) < _PAGE:
                 return faults
             after = page[-1][1]
+
+    def reunite(self, since: float) -> None:
+        """Find what went missing `since` then among the new photos: those that may be it and are not read yet come
+        first. A scan registers what is new before it knows what is gone, and the new may be analyzed by then.
+        """
+        with self._database.read() as connection:
+            photo_ids = find_candidates(connection, since)
+
+        def work(connection: sqlite3.Connection, page: Sequence[int]) -> bool:
+            adopted = adopt_missing(connection, page)
+            return bool(hasten(connection, page) or adopted)
+
+        # A page at a time, so that others get to write while a whole library has moved.
+        for start in range(0, len(photo_ids), _PAGE):
+            if self._database.write(partial(work, page=photo_ids[start : start + _PAGE])).result():
+                self._on_change()
 
     def _put_sidecars(
         self, connection: sqlite3.Connection, sidecars: Mapping[bytes, Sequence[SeenFile]], priority: Priority

@@ -106,6 +106,32 @@ def test_a_photo_moved_while_the_daemon_is_down_keeps_its_id_and_its_findings(li
     assert library.found("aurora") == ["renamed at night.jpg"]
 
 
+def test_only_what_was_taken_then_is_a_photo_that_was_copied_elsewhere_while_the_daemon_was_down(
+    library: Daemon,
+) -> None:
+    dated = make_photo(library.root / "old disk" / "dated.jpg", 81, keyword="eclipse", taken="2019:07:02 16:40:00")
+    twice = make_photo(library.root / "old disk" / "twice.jpg", 82, taken="2019:07:02 16:41:00")
+    undated = make_photo(library.root / "old disk" / "undated.jpg", 83)
+    library.wait()
+    ids = {photo: library.show(photo)["photo_id"] for photo in (dated, twice, undated)}
+    analyzed = when_analyzed(library, dated)
+    assert library.stop() == 0
+    disk = library.root / "a new disk"
+    disk.mkdir()
+    for photo, name in ((dated, "dated.jpg"), (twice, "1.jpg"), (twice, "2.jpg"), (undated, "undated.jpg")):
+        shutil.copyfile(photo, disk / name)
+        os.utime(disk / name, (1.5e9, 1.5e9))
+    shutil.rmtree(dated.parent)
+    library.start()
+    library.wait()
+    assert library.show(disk / "dated.jpg")["photo_id"] == ids[dated]
+    assert when_analyzed(library, disk / "dated.jpg") == analyzed
+    assert library.found("eclipse") == ["dated.jpg"]
+    others = {library.show(disk / name)["photo_id"] for name in ("1.jpg", "2.jpg", "undated.jpg")}
+    assert len(others) == 3
+    assert not others & set(ids.values())
+
+
 def test_an_edited_photo_is_analyzed_anew(library: Daemon) -> None:
     photo = make_photo(library.root / "draft.jpg", 9, keyword="sketch")
     library.wait()

@@ -154,7 +154,7 @@ def test_whoever_asked_for_it_works_in_the_commits_own_transaction(photos: Libra
             await bench.commits_reach(1)
 
     run(work)
-    assert seen == [(True, [1])]
+    assert seen == [(True, [1, 2])]
 
 
 def test_a_commit_that_fails_is_kept_and_made_later_with_what_came_meanwhile(photos: Library) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 from imgd import Analyzer, Device, Needs
 from imgd.domain import FileStat, OwedJob, OwedPhoto
-from imgd.pipeline.plan import ActiveAnalyzer, make_spec, model_edges, plan_photo
+from imgd.pipeline.plan import ActiveAnalyzer, make_spec, model_edges, of_sidecars, plan_photo
 
 CPU, MODEL = Device.CPU, Device.MODEL
 
@@ -120,3 +120,16 @@ def test_a_child_is_told_where_to_find_a_class_by_name():
     spec = make_spec(Shape, "settings", {"m": Path("/m")}, Path("/cache"))
     assert (spec.name, spec.module, spec.qualname) == ("shape", "toy_analyzers", "Shape")
     assert (spec.settings, spec.model_dirs, spec.cache_dir) == ("settings", {"m": Path("/m")}, Path("/cache"))
+
+
+def test_what_reads_findings_that_depend_on_sidecars_does_so_too():
+    active = declare(
+        judge=(0, MODEL, "lengths"),
+        lengths=(0, MODEL, "captions", "exif"),
+        captions=(320, MODEL),
+        exif=(0, CPU),
+        gone=(0, CPU, "switched-off"),
+    )
+    assert of_sidecars(active.values()) == set()
+    active[4].declaration.reads_sidecars = True
+    assert of_sidecars(active.values()) == {"exif", "lengths", "judge"}

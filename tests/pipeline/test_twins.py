@@ -203,7 +203,9 @@ def test_a_twin_that_changes_before_the_commit_gives_nothing(
     async def move(pipeline: Pipeline, starter: ChildStarter) -> None:
         while not sign.exists():  # noqa: ASYNC110
             await asyncio.sleep(0.02)
-        work = library.database.write(lambda c: c.execute("UPDATE photos SET revision = 2 WHERE id = 1"))
+        work = library.database.write(
+            lambda c: c.execute("UPDATE photos SET revision = 2, file_revision = 2 WHERE id = 1")
+        )
         await asyncio.wrap_future(work)
         let_through(1)
 

@@ -101,6 +101,20 @@ def test_a_migrated_database_equals_a_fresh_one():
     migrated.close()
 
 
+def test_files_of_an_older_library_changed_last_in_the_revisions_it_has():
+    with contextlib.closing(sqlite3.connect(":memory:", isolation_level=None)) as connection:
+        migrate(connection, [step for step in migrations() if step.version < 7])
+        connection.executescript(
+            "INSERT INTO roots (id, path, display_path) VALUES (1, x'2f', '/');"
+            "INSERT INTO folders (id, root_id, path, display_path) VALUES (1, 1, x'', '');"
+            "INSERT INTO photos (folder_id, name, display_name, size, mtime_ns, device, inode, revision, added_at,"
+            " change_seq) VALUES (1, x'61', 'a', 1, 1, 1, 1, 1, 0, 0), (1, x'62', 'b', 1, 1, 1, 2, 5, 0, 0);"
+        )
+        migrate(connection, migrations())
+        revisions = connection.execute("SELECT revision, file_revision FROM photos ORDER BY id").fetchall()
+    assert revisions == [(1, 1), (5, 5)]
+
+
 def test_a_migration_that_fails_leaves_the_version_before_it():
     connection = sqlite3.connect(":memory:", isolation_level=None)
     with pytest.raises(sqlite3.OperationalError):

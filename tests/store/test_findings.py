@@ -132,7 +132,7 @@ def test_failures_take_no_change_number(library, photos):
 
 
 def test_an_outcome_of_an_older_revision_is_dropped_and_its_job_stays_owed(library, photos):
-    library.write(lambda c: c.execute("UPDATE photos SET revision = 2 WHERE id = 1"))
+    library.write(lambda c: c.execute("UPDATE photos SET revision = 2, file_revision = 2 WHERE id = 1"))
     before = change_seq(library)
     stale = [Outcome(1, TECHNICAL, 1, FULL), Outcome(1, METADATA, 1, reason="bad")]
     report = DecodeReport(FileStat(10, 5, 1, photos[0].inode), b"\1", "jpeg", 10, 10, "full")

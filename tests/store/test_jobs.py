@@ -135,7 +135,9 @@ def test_photos_that_cannot_be_reached_are_left_out_and_the_cursor_moves_on(libr
     else:
         library.write(lambda c: c.execute("UPDATE roots SET state = 'offline'"))
     other = library.write(lambda c: configure(c, [b"/photos", b"/elsewhere"], 0.0))[1].id
-    library.write(lambda c: register(c, other, [seen("c.jpg")], now=1.0, priority=Priority.SCAN, moved=None))
+    library.write(
+        lambda c: register(c, other, [seen("c.jpg", size=11)], now=1.0, priority=Priority.SCAN, moved=None)
+    )
     first = page(library, limit=2)
     assert first.photos == ()
     assert first.end is not None

@@ -62,7 +62,12 @@ def read_twins(library, *, copied=(TECHNICAL,)):
 
 def take_over(library, same=SAME, *, route="metadata"):
     report = DecodeReport(FileStat(10, 5, 1, 1001), b"\1", "jpeg", 40, 30, route)
-    return put(library, Outcome(2, TECHNICAL, 1, same=same), decoded=[Decoded(2, 1, report, same)], now=200.0)
+    return put(
+        library,
+        Outcome(2, TECHNICAL, 1, of_file_alone=True, same=same),
+        decoded=[Decoded(2, 1, report, same)],
+        now=200.0,
+    )
 
 
 def test_a_photo_of_the_size_of_an_analyzed_one_may_be_its_copy(library, photos):
@@ -83,7 +88,7 @@ def test_nobody_is_asked_for_where_no_analyzer_copies(library, photos):
 @pytest.mark.parametrize(
     "change",
     [
-        "UPDATE photos SET revision = 2 WHERE id = 1",
+        "UPDATE photos SET revision = 2, file_revision = 2 WHERE id = 1",
         "UPDATE analyzers SET generation = 2",
         "UPDATE findings SET generation = 0",
         "INSERT INTO jobs (photo_id, analyzer_id, priority) VALUES (1, 2, 5)",
@@ -147,6 +152,16 @@ def test_what_the_copys_own_pixels_told_stays(library, photos):
     assert library.rows("SELECT content_hash, route, damage FROM photos WHERE id = 2") == [(HASH, "full", "")]
 
 
+@pytest.mark.parametrize("photo", [1, 2])
+def test_sidecars_that_change_meanwhile_make_nothing_stale(library, photos, photo):
+    library.write(lambda c: c.execute("UPDATE photos SET revision = 3 WHERE id = ?", (photo,)))
+    assert read_twins(library) == {2: [1]}
+    assert take_over(library).dropped == ()
+    assert library.rows("SELECT content_hash FROM photos WHERE id < 3") == [(HASH,), (HASH,)]
+    revision = library.value("SELECT revision FROM photos WHERE id = 2")
+    assert library.rows("SELECT revision FROM findings WHERE photo_id = 2") == [(revision,)]
+
+
 def test_what_the_photo_had_before_is_replaced(library, photos):
     put(library, Outcome(2, TECHNICAL, 1, dataclasses.replace(FULL, tags=[Tag("fish")])))
     take_over(library)
@@ -158,7 +173,7 @@ def test_what_the_photo_had_before_is_replaced(library, photos):
 @pytest.mark.parametrize(
     "change",
     [
-        "UPDATE photos SET revision = 2 WHERE id = 1",
+        "UPDATE photos SET revision = 2, file_revision = 2 WHERE id = 1",
         "UPDATE analyzers SET generation = 2",
         "UPDATE findings SET generation = 0",
         "INSERT INTO jobs (photo_id, analyzer_id, priority) VALUES (1, 2, 5)",

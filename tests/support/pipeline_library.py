@@ -62,7 +62,7 @@ class Library:
                     " (folder_id, name, display_name, size, mtime_ns, device, inode, added_at, change_seq)"
                     " VALUES (1, ?, ?, ?, ?, ?, ?, 0, 0)"
                     " ON CONFLICT DO UPDATE SET size = excluded.size, mtime_ns = excluded.mtime_ns,"
-                    " revision = revision + 1",
+                    " revision = revision + 1, file_revision = revision + 1",
                     (*row, status.st_ino),
                 )
                 connection.execute(

@@ -23,16 +23,28 @@ _XMP = """<?xpacket begin='' id='W5M0MpCehiHzreSzNTczkc9d'?><x:xmpmeta xmlns:x='
 
 
 def make_photo(
-    path: Path, seed: int, *, size: tuple[int, int] = (160, 120), camera: str = "", keyword: str = ""
+    path: Path,
+    seed: int,
+    *,
+    size: tuple[int, int] = (160, 120),
+    camera: str = "",
+    keyword: str = "",
+    taken: str = "",
 ) -> Path:
-    """Write an image whose pixels depend on `seed`; the format is that of the file name."""
+    """Write an image whose pixels depend on `seed`; the format is that of the file name.
+
+    `taken` is as EXIF has it.
+    """
     random = np.random.default_rng(seed)
     coarse = Image.fromarray(random.integers(0, 256, (6, 8, 3), dtype=np.uint8))
     image = coarse.resize(size, Image.Resampling.BICUBIC)
     options: dict[str, object] = {}
+    exif = Image.Exif()
     if camera:
-        exif = Image.Exif()
         exif[0x010F], exif[0x0110] = camera.partition(" ")[0], camera
+    if taken:
+        exif.get_ifd(0x8769)[0x9003] = taken
+    if camera or taken:
         options["exif"] = exif.tobytes()
     if keyword:
         options["xmp"] = _XMP.format(keyword=keyword).encode()

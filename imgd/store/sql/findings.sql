@@ -1,5 +1,5 @@
 -- name: revisions
-SELECT id, revision FROM photos WHERE id IN (SELECT value FROM json_each(?));
+SELECT id, revision, file_revision FROM photos WHERE id IN (SELECT value FROM json_each(?));
 
 -- name: generations
 SELECT id, name, generation FROM analyzers;

@@ -10,9 +10,13 @@ ON CONFLICT (folder_id, name) DO NOTHING;
 -- name: show_name
 UPDATE photos SET display_name = ? WHERE folder_id = ? AND name = ?;
 
+-- What has the size of a missing photo may be that one at another path, and is read before what else a scan finds.
 -- name: owe_new
 INSERT INTO jobs (photo_id, analyzer_id, priority)
-SELECT photos.id, analyzers.id, :priority
+SELECT photos.id, analyzers.id,
+       CASE WHEN EXISTS (SELECT 1 FROM photos AS lost INDEXED BY photos_missing_by_size
+                         WHERE lost.state = 'missing' AND lost.size = photos.size)
+            THEN MIN(:priority, :event) ELSE :priority END
 FROM photos CROSS JOIN analyzers
 WHERE photos.id > :newest AND analyzers.active AND analyzers.run <> 'request';
 
@@ -62,6 +66,7 @@ UPDATE photos
 SET size = seen.size, mtime_ns = seen.mtime_ns, device = seen.device, inode = seen.inode,
     state = 'present', missing_since = NULL,
     revision = photos.revision + (seen.verdict = 'changed'),
+    file_revision = CASE seen.verdict WHEN 'changed' THEN photos.revision + 1 ELSE photos.file_revision END,
     fingerprint = CASE seen.verdict WHEN 'changed' THEN NULL ELSE photos.fingerprint END,
     content_hash = CASE seen.verdict WHEN 'changed' THEN NULL ELSE photos.content_hash END,
     change_seq = CASE seen.verdict WHEN 'relinked' THEN photos.change_seq ELSE :change_seq END
@@ -160,19 +165,43 @@ WHERE state = 'present' AND folder_id IN (
     SELECT id FROM folders WHERE root_id = :root_id
       AND (path = :folder OR (path > CAST(:folder || '/' AS BLOB) AND path < CAST(:folder || '0' AS BLOB))));
 
+-- Present photos that may be one of those that went missing lately: by size where they were not read yet.
+-- name: candidates
+WITH lost AS MATERIALIZED (
+    SELECT size, fingerprint FROM photos INDEXED BY photos_missing
+    WHERE state = 'missing' AND missing_since >= :since AND fingerprint IS NOT NULL)
+SELECT id FROM photos INDEXED BY photos_by_size
+WHERE size IN (SELECT size FROM lost) AND state = 'present'
+  AND (fingerprint IS NULL OR fingerprint IN (SELECT fingerprint FROM lost));
+
+-- name: hasten
+UPDATE jobs SET priority = :event
+WHERE state = 'owed' AND priority = :scan AND photo_id IN (
+    SELECT photos.id FROM json_each(:photos) AS wanted
+    CROSS JOIN photos ON photos.id = wanted.value WHERE photos.fingerprint IS NULL);
+
+-- New is a photo that was added since the other one's root was last scanned, or first looked at when that one was
+-- gone: a copy that has long been there stays what it is. CROSS JOIN leads by the fingerprint, which few photos share.
 -- name: lost_twins
-SELECT fresh.id, lost.id, fresh.folder_id, fresh.name, fresh.display_name, fresh.device, fresh.inode
+SELECT fresh.id, lost.id, fresh.folder_id, fresh.name, fresh.display_name, fresh.mtime_ns, fresh.device, fresh.inode
 FROM json_each(:photos) AS wanted
-JOIN photos AS fresh ON fresh.id = wanted.value
-JOIN photos AS lost ON lost.size = fresh.size AND lost.mtime_ns = fresh.mtime_ns AND lost.state = 'missing'
-WHERE fresh.state = 'present' AND fresh.fingerprint IS NOT NULL AND lost.fingerprint = fresh.fingerprint
-  AND lost.id < fresh.id
-  AND (SELECT COUNT(*) FROM photos AS other
-       WHERE other.fingerprint = fresh.fingerprint AND other.size = fresh.size
-         AND other.mtime_ns = fresh.mtime_ns) = 2;
+CROSS JOIN photos AS fresh ON fresh.id = wanted.value
+CROSS JOIN photos AS lost ON lost.fingerprint = fresh.fingerprint AND lost.size = fresh.size
+JOIN folders ON folders.id = lost.folder_id
+JOIN roots ON roots.id = folders.root_id
+LEFT JOIN metadata AS fresh_told ON fresh_told.photo_id = fresh.id
+LEFT JOIN metadata AS lost_told ON lost_told.photo_id = lost.id
+WHERE fresh.state = 'present' AND lost.state = 'missing' AND lost.id < fresh.id
+  AND (lost.mtime_ns = fresh.mtime_ns
+       OR (lost_told.taken_at = fresh_told.taken_at AND lost_told.taken_offset_s IS fresh_told.taken_offset_s))
+  AND (SELECT COUNT(*) FROM (SELECT 1 FROM photos AS other INDEXED BY photos_by_fingerprint
+                             WHERE other.fingerprint = fresh.fingerprint AND other.size = fresh.size LIMIT 3)) = 2
+  AND (fresh.added_at >= COALESCE(roots.scanned_at, 0)
+       OR NOT EXISTS (SELECT 1 FROM findings
+                      WHERE findings.photo_id = fresh.id AND findings.analyzed_at < lost.missing_since));
 
 -- name: take_over
 UPDATE photos
-SET folder_id = ?, name = ?, display_name = ?, device = ?, inode = ?,
+SET folder_id = ?, name = ?, display_name = ?, mtime_ns = ?, device = ?, inode = ?,
     state = 'present', missing_since = NULL, change_seq = ?
 WHERE id = ?;

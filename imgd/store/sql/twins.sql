@@ -1,4 +1,5 @@
--- Photos of which new ones may be copies, and what these take over.
+-- Photos of which new ones may be copies, and what these take over. All of it is found of files alone: a revision in
+-- which only sidecars have changed makes nothing of it stale.
 
 -- Of very many files of one size only the oldest are looked at, so that a page of the queue is read in a moment.
 -- name: candidates
@@ -8,7 +9,8 @@ SELECT wanted.value, twin.id, twin.revision, twin.fingerprint, COALESCE(twin.con
         FROM json_each(:analyzers) AS copied
         CROSS JOIN findings ON findings.photo_id = twin.id AND findings.analyzer_id = copied.value
         CROSS JOIN analyzers ON analyzers.id = findings.analyzer_id
-        WHERE findings.generation = analyzers.generation AND findings.revision = twin.revision
+        WHERE findings.generation = analyzers.generation
+          AND findings.revision BETWEEN twin.file_revision AND twin.revision
           AND NOT EXISTS (SELECT 1 FROM jobs WHERE photo_id = twin.id AND analyzer_id = analyzers.id)) AS current
 FROM json_each(:photos) AS wanted
 CROSS JOIN photos ON photos.id = wanted.value
@@ -28,12 +30,13 @@ FROM json_each(?) AS pairs
 CROSS JOIN photos ON photos.id = pairs.value ->> 0
 CROSS JOIN findings ON findings.photo_id = photos.id AND findings.analyzer_id = pairs.value ->> 2
 CROSS JOIN analyzers ON analyzers.id = findings.analyzer_id
-WHERE photos.revision = pairs.value ->> 1
-  AND findings.revision = photos.revision AND findings.generation = analyzers.generation
+WHERE pairs.value ->> 1 BETWEEN photos.file_revision AND photos.revision
+  AND findings.revision BETWEEN photos.file_revision AND photos.revision
+  AND findings.generation = analyzers.generation
   AND NOT EXISTS (SELECT 1 FROM jobs WHERE photo_id = photos.id AND analyzer_id = analyzers.id);
 
 -- name: put_hash
-UPDATE photos SET content_hash = ? WHERE id = ? AND revision = ?;
+UPDATE photos SET content_hash = ? WHERE id = ? AND ? BETWEEN file_revision AND revision;
 
 -- What only a decode of its pixels tells of a file is known from the twin's.
 -- name: describe
@@ -41,7 +44,8 @@ UPDATE photos
 SET width = COALESCE(twin.width, photos.width), height = COALESCE(twin.height, photos.height),
     format = COALESCE(twin.format, photos.format), route = COALESCE(twin.route, photos.route), damage = twin.damage
 FROM photos AS twin
-WHERE photos.id = :photo AND twin.id = :twin AND twin.revision = :twin_revision;
+WHERE photos.id = :photo AND twin.id = :twin
+  AND :twin_revision BETWEEN twin.file_revision AND twin.revision;
 
 -- name: copy_finding
 INSERT OR REPLACE INTO findings (photo_id, analyzer_id, generation, revision, analyzed_at, facts, route)

@@ -63,6 +63,14 @@ class Gated(Analyzer[None]):
         return [Finding() for _ in photos]
 
 
+class LaneGated(Gated):
+    """Does so in a lane."""
+
+    name = "lanegated"
+    needs = Needs(edge=8)
+    device = Device.MODEL
+
+
 class Unlinking(Analyzer[None]):
     """Finds its photo's file gone, just when it looks into it."""
 

@@ -52,6 +52,17 @@ class Lengths(Analyzer[None]):
         return found
 
 
+class Echo(Analyzer[None]):
+    """Says which sidecars `header` was given."""
+
+    name = "echo"
+    version = "1"
+    after = ("header",)
+
+    def analyze(self, photos: Sequence[PhotoInput]) -> list[Finding]:
+        return [Finding(facts={"sidecars": photo.findings["header"].facts["sidecars"]}) for photo in photos]
+
+
 class Judge(Analyzer[None]):
     """Reads what `lengths` found of what `captions` found."""
 
