@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from pipeline_library import Heard, Library, analyze_all, make_photos, with_pipeline
+from pipeline_library import Heard, Library, analyze_all, make_photos, with_pipeline, write_photo
 
 from imgd.domain import Priority, RunMode
 from imgd.pipeline.idleness import Idleness
@@ -124,7 +124,7 @@ def test_a_new_photo_goes_before_all_that_waits_for_idleness(
 
     def add_photo(_committed: Committed) -> None:
         if not library.rows("SELECT id FROM photos WHERE display_name = 'new.jpg'"):
-            make_photos(library, ["new.jpg"])
+            library.register(write_photo(library.root / "new.jpg", (300, 200)))  # no copy of another one
             pipelines[0].wake()
             let_through(60)
 
