@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Any
 
 from library import BUILT_IN, Library, LibraryError, library, make_old, run
-from photos import CORPUS, ordinary_photos
+from photos import CORPUS, copy_unlike, ordinary_photos
 from pipeline import activate
 
 from imgd.config import PathSettings, Settings
@@ -80,7 +80,7 @@ def lay_out(root: Path) -> None:
     # In folders of both, so that they are analyzed before, between and after the others.
     places = sorted(path for path in root.rglob("*") if path.is_dir())
     for number, photo in enumerate(ordinary_photos(GOOD)):
-        shutil.copyfile(photo, places[number % len(places)] / f"good{number:03}{photo.suffix}")
+        copy_unlike(photo, places[number % len(places)] / f"good{number:03}{photo.suffix}")
     make_old(root)
 
 

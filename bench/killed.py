@@ -29,7 +29,7 @@ from typing import Any
 
 from library import Library, LibraryError, library, make_old, run, write_plugin
 from open_counter import OpenCounter
-from photos import CORPUS, make_photo, make_sidecar, ordinary_photos, raw_photos
+from photos import CORPUS, copy_unlike, make_photo, make_sidecar, ordinary_photos, raw_photos
 
 _WORKERS = 2
 _WAIT_S = 1200.0
@@ -105,7 +105,7 @@ def lay_out(folder: Path, count: int) -> None:
         if found and number % 3:
             photo = next(found)
             place.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(photo, place.with_suffix(photo.suffix.lower()))
+            copy_unlike(photo, place.with_suffix(photo.suffix.lower()))
         else:
             make_photo(place.with_suffix(".jpg"), number)
         if number % 100 == 0:

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import shutil
 import statistics
 import time
 from collections import Counter
@@ -24,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from library import Library, LibraryError, library, make_old, run
-from photos import CORPUS, make_large_jpegs, make_photo, ordinary_photos, raw_photos
+from photos import CORPUS, copy_unlike, make_large_jpegs, make_photo, ordinary_photos, raw_photos
 
 _MIB = 1 << 20
 _SMALL_BYTES = 200_000
@@ -65,7 +64,7 @@ def lay_out(root: Path, count: int, scratch: Path) -> int:
         photo = next(chosen)
         folder = root / f"{number // _FOLDER:04}"
         folder.mkdir(exist_ok=True)
-        copy = Path(shutil.copyfile(photo, folder / f"{place:03}_{photo.name}"))
+        copy = copy_unlike(photo, folder / f"{place:03}_{photo.name}")
         total += copy.stat().st_size
     make_old(root)
     return total

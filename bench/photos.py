@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import shutil
 import struct
 from pathlib import Path
@@ -16,6 +17,7 @@ _LARGE = (6000, 4000)
 _XMP = """<x:xmpmeta xmlns:x='adobe:ns:meta/'><rdf:RDF xmlns:rdf='http://www.w3.org/1999/02/22-rdf-syntax-ns#'>
 <rdf:Description xmlns:dc='http://purl.org/dc/elements/1.1/'><dc:subject><rdf:Bag><rdf:li>{keyword}</rdf:li>
 </rdf:Bag></dc:subject></rdf:Description></rdf:RDF></x:xmpmeta>"""
+_READ_FROM_END = frozenset({".crw", ".raw"})
 
 
 def ordinary_photos(count: int) -> list[Path]:
@@ -85,8 +87,18 @@ def lay_out(photos: list[Path], folder: Path) -> Path:
     """Copies of `photos` in one folder, under names of their own."""
     folder.mkdir(parents=True, exist_ok=True)
     for number, photo in enumerate(photos):
-        shutil.copy2(photo, folder / f"{number:05}_{photo.name}")
+        copy_unlike(photo, folder / f"{number:05}_{photo.name}")
     return folder
+
+
+def copy_unlike(photo: Path, target: Path) -> Path:
+    """A copy with its name behind the picture: imgd analyzes it, and does not take over what it found of another
+    copy. The few formats that are read from their end are merely copied."""
+    shutil.copy2(photo, target)
+    if photo.suffix.lower() not in _READ_FROM_END:
+        with target.open("ab") as file:
+            file.write(os.fsencode(target))
+    return target
 
 
 def _camera_exif() -> bytes:
