@@ -127,7 +127,7 @@ async def through_pipeline(
         database, starter, Settings(paths=paths), active, formats=(), listener=listener, workers=workers
     )
     try:
-        register_root(database, lay_out(files[:8], scratch / "warm"), 0)
+        register_root(database, lay_out(files[:8], scratch / "warm", unlike=True), 0)
         pipeline.start()
         await _finished(pipeline)
         count = register_root(database, lay_out(files, scratch / "all"), 1)

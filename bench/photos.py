@@ -83,11 +83,11 @@ def make_sidecar(path: Path, keyword: str) -> Path:
     return path
 
 
-def lay_out(photos: list[Path], folder: Path) -> Path:
-    """Copies of `photos` in one folder, under names of their own."""
+def lay_out(photos: list[Path], folder: Path, *, unlike: bool = False) -> Path:
+    """Copies of `photos` in one folder, under names of their own; `unlike`: as of `copy_unlike`."""
     folder.mkdir(parents=True, exist_ok=True)
     for number, photo in enumerate(photos):
-        copy_unlike(photo, folder / f"{number:05}_{photo.name}")
+        (copy_unlike if unlike else shutil.copy2)(photo, folder / f"{number:05}_{photo.name}")
     return folder
 
 

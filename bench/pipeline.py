@@ -173,7 +173,7 @@ def main() -> None:
         chosen = ordinary_photos(arguments.photos)
         large = make_large_jpegs(base / "large", arguments.large if chosen else max(arguments.large, 60))
         folder = lay_out([*chosen, *large, *raw_photos()], base / "photos")
-        warm_up = lay_out((chosen or large)[:8], base / "warm")
+        warm_up = lay_out((chosen or large)[:8], base / "warm", unlike=True)
         files = sorted(folder.iterdir())
         rounds = []
         for _ in range(arguments.rounds):
