@@ -163,7 +163,7 @@ def test_a_wheel_carries_the_sql_the_units_and_the_types(tmp_path: Path) -> None
         shutil.copy(REPOSITORY / name, source)
     command = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "-w", str(tmp_path), str(source)]
     built = subprocess.run(command, capture_output=True, text=True, check=False)
-    if built.returncode and re.search("No matching distribution|Connection|Timeout|resolution", built.stderr):
+    if "(from versions: none)" in built.stderr:  # there is no index
         pytest.skip("the package index does not give the build tools")
     assert built.returncode == 0, built.stderr
     (wheel,) = tmp_path.glob("imgd-*.whl")

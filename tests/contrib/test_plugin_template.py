@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import subprocess
 import sys
 import tomllib
@@ -142,7 +141,7 @@ def copier(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     target = str(tmp_path_factory.mktemp("copier"))
     command = [sys.executable, "-m", "pip", "install", "--quiet", "--target", target, "copier>=9,<10"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode and re.search("No matching distribution|Connection|Timeout|resolution", done.stderr):
+    if "(from versions: none)" in done.stderr:  # there is no index
         pytest.skip("the package index does not give copier; the other tests render the template by its engine")
     assert done.returncode == 0, done.stderr
     return os.environ | {"PYTHONPATH": target}

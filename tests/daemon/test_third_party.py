@@ -42,7 +42,7 @@ def installed(written: Path) -> Path:
         str(written),
     ]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode and re.search("No matching distribution|Connection|Timeout|resolution", done.stderr):
+    if "(from versions: none)" in done.stderr:  # there is no index
         pytest.skip("the package index does not give the build tools")
     assert done.returncode == 0, done.stderr
     return target

@@ -6,8 +6,8 @@ import os
 import resource
 import signal
 import threading
-import time
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -141,10 +141,24 @@ class CpuOnly(_Model):
             raise RuntimeError("no kernel image is available")
 
 
-def _has_next_batch() -> bool:
-    """Whether the lane that runs in this process has received another batch."""
-    (inbox,) = (each for each in threading.enumerate() if each.name == "inbox")
-    return not inbox._target.__self__._batches.empty()  # type: ignore[attr-defined, no-any-return]
+class _Glimpsed:
+    """A lane's queue of batches, the first of which was looked at already."""
+
+    def __init__(self, first: Any, rest: Any) -> None:
+        self._first = [first]
+        self._rest = rest
+        self.put = rest.put
+
+    def get(self, block: bool = True) -> Any:
+        return self._first.pop() if self._first else self._rest.get(block=block)
+
+
+def _await_next_batch() -> None:
+    """Return once the lane that runs in this process has received another batch, which stays where it is."""
+    (thread,) = (each for each in threading.enumerate() if each.name == "inbox")
+    inbox: Any = thread._target.__self__  # type: ignore[attr-defined]
+    batches = inbox._batches
+    inbox._batches = _Glimpsed(batches.get(), batches)
 
 
 class Ahead(_Model):
@@ -160,9 +174,8 @@ class Ahead(_Model):
 
     def begin(self, photos: Sequence[PhotoInput]) -> Sequence[PhotoInput]:
         self._calls.append(f"begin {photos[0].path[1:-4]}")
-        time.sleep(0.1)  # as copying to a device takes its time, in which the next batch comes
-        while photos[0].path.endswith(">.jpg") and not _has_next_batch():
-            time.sleep(0.01)
+        if photos[0].path.endswith(">.jpg"):
+            _await_next_batch()
         if any("crash" in photo.path for photo in photos):
             os.kill(os.getpid(), signal.SIGSEGV)
         self._lost = self._lost or any("lose" in photo.path for photo in photos)
