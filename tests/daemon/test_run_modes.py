@@ -80,6 +80,15 @@ def analyzed_at(library: Daemon) -> list[float]:
     return [at for (at,) in library.rows(f"SELECT analyzed_at {_FINDINGS} WHERE name = 'words'")]
 
 
+def ask_for_two(library: Daemon) -> None:
+    """Let `words`, which runs on request, look at the first two photos."""
+    library.configure(analyzers={"words": {"run": "request"}})
+    library.start()
+    library.wait()
+    library.ctl("analyze", "words", str(library.root / "trip" / "0.jpg"), str(library.root / "trip" / "1.jpg"))
+    library.wait()
+
+
 def test_on_request_nothing_is_pending_until_it_is_asked_for(library: Daemon) -> None:
     library.configure(analyzers={"words": {"run": "request"}})
     library.start()
@@ -192,11 +201,7 @@ def test_a_plan_changes_nothing_and_says_what_would_run_and_how_long_it_takes(li
 
 
 def test_whoever_reads_what_is_made_anew_is_in_the_plan_and_follows(library: Daemon) -> None:
-    library.configure(analyzers={"words": {"run": "request"}})
-    library.start()
-    library.wait()
-    library.ctl("analyze", "words", str(library.root / "trip" / "0.jpg"), str(library.root / "trip" / "1.jpg"))
-    library.wait()
+    ask_for_two(library)
     (words, echo) = plan(library, "words")["entries"]
     assert (words["photos"], echo["photos"], echo["queued"]) == (2, 2, 0)
     assert echo["reasons"] == {"read older findings": 2}
@@ -259,11 +264,7 @@ def test_other_settings_are_told_at_the_start_and_in_the_status(library: Daemon)
 
 
 def test_on_request_an_earlier_version_is_made_anew_when_a_person_says_so(library: Daemon) -> None:
-    library.configure(analyzers={"words": {"run": "request"}})
-    library.start()
-    library.wait()
-    library.ctl("analyze", "words", str(library.root / "trip" / "0.jpg"), str(library.root / "trip" / "1.jpg"))
-    library.wait()
+    ask_for_two(library)
     assert library.stop() == 0
     library.configure(analyzers={"words": {"run": "request", "word": "second"}})
     library.start()

@@ -28,6 +28,13 @@ from imgd.store.photos import mark_missing, register
 
 METADATA, TECHNICAL = 1, 2
 HASH = b"h" * 32
+STALE = (
+    "UPDATE photos SET revision = 2, file_revision = 2 WHERE id = 1",
+    "UPDATE analyzers SET generation = 2",
+    "UPDATE findings SET generation = 0",
+    "INSERT INTO jobs (photo_id, analyzer_id, priority) VALUES (1, 2, 5)",
+)
+"""What makes the finding of photo 1 no longer one to give away."""
 FULL = StoredFinding(
     facts={"sharpness": 0.5},
     filterable=[("sharpness", 0.5, None)],
@@ -88,10 +95,7 @@ def test_nobody_is_asked_for_where_no_analyzer_copies(library, photos):
 @pytest.mark.parametrize(
     "change",
     [
-        "UPDATE photos SET revision = 2, file_revision = 2 WHERE id = 1",
-        "UPDATE analyzers SET generation = 2",
-        "UPDATE findings SET generation = 0",
-        "INSERT INTO jobs (photo_id, analyzer_id, priority) VALUES (1, 2, 5)",
+        *STALE,
         "UPDATE roots SET state = 'offline' WHERE id = 2",
         "UPDATE photos SET fingerprint = NULL",
         "UPDATE photos SET fingerprint = x'02' WHERE id = 2",
@@ -173,10 +177,7 @@ def test_what_the_photo_had_before_is_replaced(library, photos):
 @pytest.mark.parametrize(
     "change",
     [
-        "UPDATE photos SET revision = 2, file_revision = 2 WHERE id = 1",
-        "UPDATE analyzers SET generation = 2",
-        "UPDATE findings SET generation = 0",
-        "INSERT INTO jobs (photo_id, analyzer_id, priority) VALUES (1, 2, 5)",
+        *STALE,
         "DELETE FROM photos WHERE id = 1",
     ],
 )
