@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import io
+import threading
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -13,6 +15,7 @@ from imgd.errors import DeviceUnusableError
 _CPU: Final = "CPUExecutionProvider"
 _CUDA: Final = "CUDAExecutionProvider"
 _ERROR: Final = 3
+_LOADING: Final = threading.Lock()
 _INSTALL: Final = (
     "Put onnxruntime-gpu in the place of onnxruntime (`pip uninstall onnxruntime`, then"
     " `pip install 'onnxruntime-gpu[cuda,cudnn]'`)"
@@ -42,7 +45,8 @@ def open_onnx_session(
             why = "what is installed is made for the processor"
             raise _unusable(path, device, why, f"{_INSTALL}, {_OR_ELSE}")
         onnxruntime.set_default_logger_severity(_ERROR)  # else each session warns of plugins that it has not
-        said = _load_libraries(onnxruntime)
+        with _LOADING:
+            said = _load_libraries()
         providers.insert(0, (_CUDA, {"device_id": int(device.partition(":")[2] or 0), **(cuda or {})}))
     session = onnxruntime.InferenceSession(str(path), options, providers=providers)
     if on_gpu and _CUDA not in session.get_providers():
@@ -53,8 +57,11 @@ def open_onnx_session(
     return session
 
 
-def _load_libraries(onnxruntime: Any) -> str:
+@cache
+def _load_libraries() -> str:
     """CUDA and cuDNN of pip's packages, or else of the system; returns what is said of one that it cannot load."""
+    import onnxruntime
+
     if not hasattr(onnxruntime, "preload_dlls"):  # before 1.21
         return ""
     said = io.StringIO()

@@ -161,6 +161,10 @@ class Flights:
 
     def photo_killed(self, task: PhotoTask, doing: str, reason: str, guilt: Guilt) -> None:
         flight = self._flights[task.photo_id]
+        if flight.takeovers and doing in (DECODING, WAITING):  # the file of a twin may be to blame
+            flight.takeovers = ()
+            self._submit(flight)
+            return
         deaths = self._deaths[task.photo_id] = self._deaths.get(task.photo_id, 0) + 1
         is_unsure = guilt is Guilt.UNKNOWN
         if deaths < _PATIENCE[guilt] and not (is_unsure and flight.attempts):

@@ -75,6 +75,7 @@ class Pipeline:
         self._exhausted = False
         self._idleness = idleness or Idleness(settings.index.idle_s)
         self._costs = CostMeter()
+        self._copied = copied_analyzers({each.id: each for each in active})  # also once one of them breaks
         self._idle = False  # whether it is those that wait for imgd to be idle whose queue is read
         self._was_busy = False
         self._wake = asyncio.Event()
@@ -246,7 +247,6 @@ class Pipeline:
         """The next stretch, and behind the last one when the first postponed job is due. `waiting`: ids of
         analyzers of whose jobs only those count that a person asked for."""
         now, ids = time.time(), self.analyzer_ids
-        copied = copied_analyzers(dict(self._flights.active))
         with self._database.snapshot() as connection:
             page = read_owed(
                 connection,
@@ -257,7 +257,7 @@ class Pipeline:
                 skip=skip,
                 previewer=Preview.name,
                 asked=waiting,
-                copied=copied,
+                copied=self._copied,
             )
             # What came due since the front was read lies behind, and was not seen.
             due = next_due(connection, ids, self._front_read_at) if page.end is None else None

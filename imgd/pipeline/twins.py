@@ -45,14 +45,16 @@ def find_takeovers(plan: Plan, active: Mapping[int, ActiveAnalyzer]) -> tuple[Ta
         return ()
     running = {*plan.inline, *plan.models}
     owed = running | {each.name for each in active.values() if each.run is RunMode.IDLE}
+    after = {each.name: each.declaration.after for each in active.values()}
     takeovers = []
     for twin in plan.photo.twins:
-        copied = frozenset(active[id_].name for id_ in twin.analyzers if id_ in active) & owed
-        after = {
-            name for each in active.values() if each.name in running - copied for name in each.declaration.after
-        }
+        copied = {active[id_].name for id_ in twin.analyzers if id_ in active} & owed
+        # Whoever reads what is found anew would have read something else of the twin, or nothing.
+        while late := {name for name in copied if (running - copied) & set(after[name])}:
+            copied -= late
+        read = {name for each in running - copied for name in after.get(each, ())}
         if copied:
-            takeovers.append(Takeover(twin, copied, copied & after))
+            takeovers.append(Takeover(twin, frozenset(copied), frozenset(copied & read)))
     return tuple(takeovers)
 
 

@@ -28,7 +28,7 @@ def read_twins(
     for photo_id, twin_id, revision, fingerprint, content_hash, root, folder, name, *stat, current in (
         connection.execute(_SQL["candidates"], wanted) if analyzer_ids else ()
     ):
-        if len(found[photo_id]) < _MAX_TWINS:
+        if current != "[]" and len(found[photo_id]) < _MAX_TWINS:
             path = os.path.join(root, folder, name)
             analyzers = tuple(json.loads(current))
             twin = Twin(twin_id, revision, path, FileStat(*stat), fingerprint, content_hash, analyzers)

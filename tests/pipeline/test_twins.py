@@ -222,3 +222,18 @@ def test_only_what_comes_of_the_file_alone_is_taken_over(library: Library) -> No
         each.id: each for each in activate(library, Preview, Inline, InlineReader, Model, Reader, Behind, Keeper)
     }
     assert {active[id_].name for id_ in copied_analyzers(active)} == {"preview", "inline", "model"}
+
+
+def test_who_reads_what_is_found_anew_is_not_taken_over(
+    library: Library, active: list[ActiveAnalyzer], twin: Path
+) -> None:
+    """`model` read a finding of `inline` that is none of the copy's, which `inline` looks at itself."""
+    library.database.write(
+        lambda c: c.execute(
+            "UPDATE findings SET generation = 0"
+            " WHERE photo_id = 1 AND analyzer_id = (SELECT id FROM analyzers WHERE name = 'inline')"
+        )
+    ).result()
+    add(library, active, copy(twin, "copy.bmp"))
+    assert told(library, "copy.bmp") == {"inline": 2, "model": 2}
+    assert library.findings("model")["copy.bmp"]["read"] == 2

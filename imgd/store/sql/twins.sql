@@ -20,7 +20,7 @@ CROSS JOIN photos AS twin ON twin.id IN (
 CROSS JOIN folders ON folders.id = twin.folder_id
 CROSS JOIN roots ON roots.id = folders.root_id
 WHERE photos.fingerprint IS NULL AND twin.id <> photos.id AND twin.fingerprint IS NOT NULL
-  AND twin.state = 'present' AND roots.state = 'online' AND roots.removed_at IS NULL AND current <> '[]'
+  AND twin.state = 'present' AND roots.state = 'online' AND roots.removed_at IS NULL
 ORDER BY wanted.key, twin.content_hash IS NULL, twin.id;
 
 -- Whoever owes another finding of the twin, as a person asked, may not give this one away.

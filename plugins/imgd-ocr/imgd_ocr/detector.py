@@ -25,6 +25,7 @@ GLANCE_PX: Final = 384
 _STEP_PX = 32
 _SQUARES_PX: Final = (GLANCE_PX, 1536, 2048, 3072, 4096)
 """To the least of these that holds it a photo is filled up where a session wants few shapes."""
+_LARGE_STEP_PX: Final = 1024
 _STRIP_RATIO = 8
 _LEAST_HEIGHT_PX = 32
 _SMALL_PX = 256
@@ -68,7 +69,9 @@ class Detector:
         batch = resized[None, :, :, ::-1].transpose(0, 3, 1, 2).astype(np.float32) / 127.5 - 1
         if self._session.wants_few_shapes:
             edge = max(height, width)
-            side = next((each for each in _SQUARES_PX if each >= edge), edge)
+            side = next(
+                (each for each in _SQUARES_PX if each >= edge), -(-edge // _LARGE_STEP_PX) * _LARGE_STEP_PX
+            )
             batch = np.pad(batch, [(0, 0), (0, 0), (0, side - height), (0, side - width)])
         found: npt.NDArray[np.float32] = self._session.run(np.ascontiguousarray(batch))[0, 0]
         return found[:height, :width]
