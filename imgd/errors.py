@@ -108,6 +108,12 @@ class DiskFullError(ImgdError):
     hint = "Free some space; imgd goes on by itself, and nothing that was committed is lost."
 
 
+class CacheUnwritableError(ImgdError):
+    """Previews cannot be written."""
+
+    hint = "Make `paths.cache_dir` writable; imgd goes on by itself."
+
+
 class SheetError(ImgdError):
     """The contact sheet cannot be written."""
 

@@ -20,7 +20,7 @@ _INSTALL: Final = (
     "Put onnxruntime-gpu in the place of onnxruntime (`pip uninstall onnxruntime`, then"
     " `pip install 'onnxruntime-gpu[cuda,cudnn]'`)"
 )
-_OR_ELSE: Final = 'or set `devices = ["cpu"]` in [lanes].'
+_OR_ELSE: Final = 'or, where there is no such GPU, set `devices = ["cpu"]` in [lanes].'
 
 
 def open_onnx_session(

@@ -45,7 +45,7 @@ def test_a_device_that_it_cannot_use_is_refused_with_what_to_do(doubling: Path) 
     said = str(refused.value)
     assert said.startswith("onnxruntime cannot use cuda:99 here: doubling/model.onnx would run on the processor (")
     assert "`pip install 'onnxruntime-gpu[cuda,cudnn]'`" in said
-    assert said.endswith('or set `devices = ["cpu"]` in [lanes].')
+    assert said.endswith('or, where there is no such GPU, set `devices = ["cpu"]` in [lanes].')
 
 
 @pytest.mark.skipif(

@@ -16,9 +16,10 @@ from msgspec import Meta
 
 from imgd.analyzer import Analyzer
 from imgd.domain import Failure, Finding, Needs, PhotoInput
-from imgd.errors import DiskFullError
+from imgd.errors import CacheUnwritableError, DiskFullError
 
 _FULL = (errno.ENOSPC, errno.EDQUOT)
+_UNWRITABLE = frozenset({errno.EROFS, errno.EACCES, errno.EPERM})
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +58,7 @@ class Preview(Analyzer[PreviewSettings]):
             write_private(
                 preview_path(self.cache_dir, photo_id), preview_path(self.cache_dir, twin_id).read_bytes()
             )
-        except (OSError, DiskFullError):
+        except (OSError, DiskFullError, CacheUnwritableError):
             return False
         return True
 
@@ -79,6 +80,7 @@ def write_private(path: Path, content: bytes) -> None:
 
     Raises:
         DiskFullError: the disk, or the user's quota, is full; nothing of the new content is left.
+        CacheUnwritableError: nothing may be written there.
     """
     temporary = path.parent / f".{path.name}.{secrets.token_hex(4)}"
     try:
@@ -98,6 +100,8 @@ def write_private(path: Path, content: bytes) -> None:
     except OSError as error:
         if error.errno in _FULL:
             raise DiskFullError(f"no room for a preview in {path.parent}") from error
+        if error.errno in _UNWRITABLE:
+            raise CacheUnwritableError(f"{path.parent}: {error.strerror}") from error
         raise
 
 

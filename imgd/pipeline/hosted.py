@@ -12,7 +12,7 @@ import msgspec
 
 from imgd.analyzer import Analyzer, ImageFormat
 from imgd.domain import Failure, Finding, PhotoInput
-from imgd.errors import DiskFullError, ImgdError
+from imgd.errors import CacheUnwritableError, DiskFullError, ImgdError
 from imgd.pipeline.checked import check_finding, clean_text
 from imgd.pipeline.messages import AnalyzerOutcome, AnalyzerSpec
 
@@ -106,7 +106,8 @@ class Fault:
     def of(cls, error: BaseException) -> Fault:
         memory = is_out_of_memory(error)
         device = not memory and any(words in str(error) for words in _DEVICE_FAULTS)
-        return cls(describe_error(error), isinstance(error, DiskFullError), memory, device)
+        passes = isinstance(error, (DiskFullError, CacheUnwritableError))
+        return cls(describe_error(error), passes, memory, device)
 
 
 class Allowance(Protocol):

@@ -184,8 +184,8 @@ class Lane:
             for name, size in ready.batch_sizes.items():
                 self._pending[name].resize(size)
             if ready.batch_sizes:
-                said = "lane %s: at most %s photos at once, in %d MB"
-                log.info(said, self.device, ready.batch_sizes, ready.room_mb)
+                room = f", in {ready.room_mb} MB" if ready.room_mb >= 0 else ""
+                log.info("lane %s: at most %s photos at once%s", self.device, ready.batch_sizes, room)
         receiver = asyncio.create_task(self._receive(channel))
         receiver.add_done_callback(lambda _task: self._changed.set())
         try:

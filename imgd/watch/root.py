@@ -181,8 +181,8 @@ class RootWatch:
 
     def _recover(self, error: Exception) -> None:
         """Events may be lost with what failed: a scan finds what they told of."""
-        detail = f"{error} {error.advice}" if isinstance(error, ImgdError) else f"{type(error).__name__}: {error}"
-        self._faults = (Fault(b"", f"cannot be registered: {detail}"),)
+        detail = f"{error}. {error.advice}" if isinstance(error, ImgdError) else f"{type(error).__name__}: {error}"
+        self._faults = (Fault(b"", f"cannot be registered: {detail}".strip()),)
         self._reconciler.clear()
         self._stopping.wait(_RETRY_S)
         self._reconciler.plan(b"")

@@ -107,6 +107,24 @@ def test_a_full_disk_is_told_and_leaves_nothing_half_written(tmp_path: Path) -> 
     assert done.stdout.strip() == f"The disk is full: no room for a preview in {disk}/a ['old.jpg'] b'old'", done
 
 
+def test_a_place_that_cannot_be_written_to_is_told_with_what_to_do(tmp_path: Path) -> None:
+    own = ["unshare", "--user", "--map-root-user", "--mount"]
+    if subprocess.run([*own, "true"], capture_output=True, check=False).returncode:
+        pytest.skip("this machine lets no user mount a file system in a namespace of their own")
+    script = "import sys, pathlib, imgd.analyzers.preview as p; p.write_private(pathlib.Path(sys.argv[1]), b'')"
+    command = [sys.executable, "-c", script, tmp_path / "disk" / "a" / "b.jpg"]
+    (tmp_path / "disk").mkdir()
+    mounted = 'mount -t tmpfs -o ro none "$1" && shift && exec "$@"'
+    done = subprocess.run(
+        [*own, "sh", "-c", mounted, "sh", tmp_path / "disk", *command], capture_output=True, text=True, check=False
+    )
+    error = done.stderr.strip().splitlines()[-1]
+    folder = tmp_path / "disk" / "a"
+    assert (
+        error == f"imgd.errors.CacheUnwritableError: Previews cannot be written: {folder}: Read-only file system"
+    )
+
+
 def test_another_failure_to_write_stays_what_it_is_and_leaves_nothing(tmp_path: Path) -> None:
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (1000, hard))
